@@ -1,0 +1,1 @@
+"""In-memory fakes of hosted key-value services, for tests."""

@@ -1,0 +1,1 @@
+"""The contract documents as data: loaded, routed, validated, counted."""

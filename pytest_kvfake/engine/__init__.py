@@ -1,0 +1,1 @@
+"""The contract-free core: what all services share."""

@@ -1,0 +1,1 @@
+"""Faults: where and when (`arming`), what (`kinds`)."""
