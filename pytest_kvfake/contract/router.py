@@ -1,0 +1,170 @@
+"""Path templates to one compiled pattern per method, on the raw target.
+
+Where two templates of a method meet, the more literal one *counted from the last segment* wins: read from the
+left, ``GET /hive/{hive}/key-value/{key}`` would win over ``GET /hive/{hive}/{type}/keys``. Nothing is decoded
+here, and HEAD is never added by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_kvfake.contract.document import Document, Operation, Parameter
+
+__all__ = ["Match", "Router"]
+
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+# The rank of a segment: the lower, the more literal.
+_LITERAL, _MIXED, _NARROWED, _ONE, _REST = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An operation and its path parameters, still percent-encoded."""
+
+    operation: Operation
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    operation: Operation
+    template: str
+    rank: tuple[int, ...]
+    pattern: str
+    names: tuple[str, ...]
+    segments: tuple[tuple[str | None, str], ...]
+
+
+class Router:
+    """Finds the operation for a method and a raw path."""
+
+    def __init__(self, document: Document) -> None:
+        self.routes: list[_Route] = []
+        for server in document.servers:
+            for operation in document.operations.values():
+                for template in operation.templates:
+                    full = server["url"].rstrip("/") + template
+                    self.routes.append(_route(operation, full, server.get("variables", {})))
+        self.routes.sort(key=lambda route: route.rank)
+        self._by_method = {
+            method: _Table([route for route in self.routes if route.operation.method == method])
+            for method in dict.fromkeys(operation.method for operation in document.operations.values())
+        }
+
+    def match(self, method: str, raw_path: str) -> Match | None:
+        """Gives the operation that answers ``method`` at a raw path, or None."""
+        table = self._by_method.get(method)
+        return None if table is None else table.match(raw_path)
+
+    def allowed(self, raw_path: str) -> tuple[str, ...]:
+        """Gives the methods that have an operation at a raw path, in the document's order."""
+        return tuple(method for method, table in self._by_method.items() if table.match(raw_path) is not None)
+
+    def overlaps(self) -> list[tuple[str, str]]:
+        """Gives the pairs of templates that can match one path, the winner first, for a test to look at."""
+        found: list[tuple[str, str]] = []
+        for table in self._by_method.values():
+            for index, winner in enumerate(table.routes):
+                for loser in table.routes[index + 1 :]:
+                    if winner.operation is not loser.operation and _meet(winner, loser):
+                        method = winner.operation.method
+                        found.append((f"{method} {winner.template}", f"{method} {loser.template}"))
+        return found
+
+
+class _Table:
+    """The routes of one method, the most literal first, as one alternation."""
+
+    def __init__(self, routes: list[_Route]) -> None:
+        self.routes = routes
+        self._pattern = re.compile("|".join(f"({route.pattern})" for route in routes))
+        self._targets: dict[int, tuple[Operation, tuple[str, ...], int]] = {}
+        group = 1
+        for route in routes:
+            self._targets[group] = (route.operation, route.names, group + 1 + len(route.names))
+            group += 1 + len(route.names)
+
+    def match(self, raw_path: str) -> Match | None:
+        found = self._pattern.fullmatch(raw_path)
+        if found is None:
+            return None
+        index = found.lastindex
+        assert index is not None  # every alternative is a group that closes last
+        operation, names, end = self._targets[index]
+        return Match(operation, dict(zip(names, found.groups()[index : end - 1], strict=True)))
+
+
+def _route(operation: Operation, template: str, variables: Mapping[str, Any]) -> _Route:
+    parameters = {parameter.name: parameter for parameter in operation.parameters if parameter.location == "path"}
+    for name in variables:
+        parameters.setdefault(name, Parameter(name, "path", required=True, schema={}))
+    names: list[str] = []
+
+    def group(found: re.Match[str]) -> str:
+        names.append(found[1])
+        return f"({_parameter_pattern(parameters[found[1]])})"
+
+    pieces = re.split(r"(\{[^{}]+\})", template)
+    pattern = "".join(_PLACEHOLDER.sub(group, piece) if piece.startswith("{") else re.escape(piece) for piece in pieces)
+    rank = tuple(_rank(segment, parameters) for segment in reversed(template.split("/")))
+    segments = tuple(_segment(segment, parameters) for segment in template.split("/"))
+    return _Route(operation, template, rank, pattern, tuple(names), segments)
+
+
+def _parameter_pattern(parameter: Parameter) -> str:
+    if parameter.segments == "rest":
+        return ".+"
+    if "enum" in parameter.schema:
+        return "|".join(re.escape(str(value)) for value in parameter.schema["enum"])
+    if parameter.schema.get("type") == "integer":
+        return "-?[0-9]+"
+    return "[^/]+"
+
+
+def _rank(segment: str, parameters: Mapping[str, Parameter]) -> int:
+    found = _PLACEHOLDER.search(segment)
+    if found is None:
+        return _LITERAL
+    if found[0] != segment:
+        return _MIXED
+    parameter = parameters[found[1]]
+    if parameter.segments == "rest":
+        return _REST
+    return _NARROWED if _parameter_pattern(parameter) != "[^/]+" else _ONE
+
+
+def _meet(one: _Route, other: _Route) -> bool:
+    """Whether some path fits both: tried with each template filled in so that it is nearest to the other."""
+    return any(
+        re.fullmatch(one.pattern, path) is not None and re.fullmatch(other.pattern, path) is not None
+        for path in (*_samples(one, other), *_samples(other, one))
+    )
+
+
+def _samples(one: _Route, other: _Route) -> list[str]:
+    """Paths of one template: with plain values, and with the other's segments where it has a free place."""
+    filled = [default if literal is None else literal for literal, default in one.segments]
+    samples = ["/".join(filled)]
+    if len(one.segments) == len(other.segments):
+        near = [
+            (theirs if theirs is not None else their_default) if mine is None else mine
+            for (mine, _), (theirs, their_default) in zip(one.segments, other.segments, strict=True)
+        ]
+        samples.append("/".join(near))
+    return samples
+
+
+def _segment(segment: str, parameters: Mapping[str, Parameter]) -> tuple[str | None, str]:
+    """The text of a segment without a free place (else None), and a value for that place."""
+    found = _PLACEHOLDER.search(segment)
+    if found is None:
+        return segment, segment
+    if found[0] != segment:
+        text = _PLACEHOLDER.sub("0", segment)
+        return text, text
+    return None, str(parameters[found[1]].schema.get("enum", ("0",))[0])

@@ -1,0 +1,383 @@
+"""Holds requests and answers against the contract; says what differs, where, and which sentence it breaks.
+
+The document watches, it never decides an answer. ``jsonschema`` is imported when the first check runs, and its
+validators are compiled once per process and dialect.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from pytest_kvfake.contract.document import Document, ErrorRule, Operation, Parameter
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+
+__all__ = ["Violation", "check_answer", "check_request"]
+
+Json = Any
+_SHOWN = 80
+_FIRST_ITEMS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One place where a request or an answer leaves the contract.
+
+    Attributes:
+        side: ``request`` or ``answer``.
+        operation: its name; None for a request that no operation answers.
+        place: where, for example ``query limit`` or ``body /0/key``.
+        rule: what the contract demands.
+        value: what came, shortened.
+        sentence: what the contract says about that place, in its own words.
+    """
+
+    side: str
+    operation: str | None
+    place: str
+    rule: str
+    value: str
+    sentence: str = ""
+
+    def __str__(self) -> str:
+        said = f" The contract: {self.sentence}" if self.sentence else ""
+        return f"{self.operation or 'unknown operation'}, {self.side} {self.place}: {self.rule}; came {self.value}.{said}"
+
+
+def check_request(
+    document: Document,
+    operation: Operation,
+    *,
+    path: Mapping[str, str],
+    query: str,
+    headers: Mapping[str, str],
+    media_type: str | None,
+    body: Json,
+    thorough: bool = False,
+) -> list[Violation]:
+    """Gives what is wrong with a request.
+
+    Args:
+        document: the service's contract.
+        operation: the one that was asked for.
+        path: path parameters, decoded; those that cannot be decoded are left out.
+        query: the raw query.
+        headers: the request's headers.
+        media_type: of the body, without parameters; None where the request has no body.
+        body: the decoded body (JSON, form fields) or its bytes.
+        thorough: look at every item of an array, not only at the first hundred.
+
+    Returns:
+        The violations, in the order parameters, body.
+    """
+    found = _Findings(document, "request", operation)
+    given = parse_qsl(query, keep_blank_values=True, errors="replace")
+    known: set[str] = set(operation.settings.get("ignored_query", ()))
+    for parameter in operation.parameters:
+        if parameter.location == "path" and parameter.name in path:
+            found.value(parameter, path[parameter.name])
+        elif parameter.location == "query":
+            known.add(parameter.name)
+            values = [value for name, value in given if name == parameter.name]
+            if values:
+                found.value(parameter, values[-1])
+            elif parameter.required:
+                found.missing(parameter)
+        elif parameter.location == "header":
+            value = headers.get(parameter.name)
+            if value is not None:
+                found.value(parameter, value)
+            elif parameter.required:
+                found.missing(parameter)
+    for name, value in given:
+        if name not in known:
+            found.add(f"query {name}", "no such parameter is documented", value, "")
+    _check_body(found, media_type, body, thorough=thorough)
+    return found.violations
+
+
+def check_answer(
+    document: Document,
+    operation: Operation | None,
+    *,
+    status: int,
+    headers: Iterable[tuple[str, str]],
+    body: bytes,
+    bodyless: bool = False,
+    injected: bool = False,
+    thorough: bool = False,
+) -> list[Violation]:
+    """Gives what is wrong with an answer.
+
+    Args:
+        document: the service's contract.
+        operation: the one that answered; None for a request that met none.
+        status: of the answer.
+        headers: of the answer.
+        body: of the answer.
+        bodyless: the body is not on the wire (HEAD), so it is not looked at.
+        injected: a fault answered, perhaps with a status that has no body rule.
+        thorough: look at every item of an array, not only at the first hundred.
+    """
+    found = _Findings(document, "answer", operation)
+    fields = {name.lower(): value for name, value in headers}
+    errors = (
+        document.errors_of(operation)
+        if operation is not None
+        else tuple(rule for rule in document.errors.values() if rule.everywhere)
+    )
+    at_status = [rule for rule in errors if rule.status == status]
+    if status >= 400 and not at_status:
+        if not injected:
+            found.add("status", "an error that the catalogue lists for this operation", status, "")
+        return found.violations
+    if status >= 400 and _is_plain(at_status, fields, body):
+        return found.violations
+    response = _response(document, operation, status)
+    if response is None:
+        found.add("status", "a status that is documented for this operation", status, "")
+        return found.violations
+    _check_headers(found, response, fields)
+    if not bodyless:
+        value = _check_content(found, response, fields, body, thorough=thorough)
+        if status >= 400 and document.envelope:
+            _check_catalogue(found, at_status, value)
+    return found.violations
+
+
+class _Findings:
+    """Collects the violations of one message."""
+
+    def __init__(self, document: Document, side: str, operation: Operation | None) -> None:
+        self.document = document
+        self.side = side
+        self.operation = operation
+        self.violations: list[Violation] = []
+
+    def add(self, place: str, rule: str, value: Json, sentence: str) -> None:
+        name = self.operation.name if self.operation is not None else None
+        self.violations.append(Violation(self.side, name, place, rule, _shown(value), sentence))
+
+    def missing(self, parameter: Parameter) -> None:
+        self.add(f"{parameter.location} {parameter.name}", "required", None, parameter.description)
+
+    def value(self, parameter: Parameter, text: str) -> None:
+        value = _typed(text, parameter.schema)
+        for error in _validator(self.document, parameter.schema).iter_errors(value):
+            self.add(f"{parameter.location} {parameter.name}", _rule(error), text, parameter.description)
+
+    def schema(self, place: str, schema: Mapping[str, Json], value: Json) -> None:
+        for error in _leaves(_validator(self.document, schema).iter_errors(value)):
+            where = "".join(f"/{step}" for step in error.absolute_path)
+            self.add(f"{place} {where}".rstrip(), _rule(error), error.instance, _sentence(error))
+
+
+def _check_body(found: _Findings, media_type: str | None, body: Json, *, thorough: bool) -> None:
+    assert found.operation is not None
+    described = found.document.resolve(found.operation.raw.get("requestBody", {}))
+    if media_type is None:
+        if described.get("required"):
+            found.add("body", "a body is required", None, described.get("description", ""))
+        return
+    content = described.get("content", {})
+    if not content:
+        return
+    media = _media(content, media_type)
+    if media is None:
+        found.add("header content-type", f"one of {', '.join(content)}", media_type, described.get("description", ""))
+    elif "schema" in media and not isinstance(body, bytes):
+        found.schema("body", found.document.resolve(media["schema"]), body if thorough else _first_items(body))
+    elif _is_json(media_type):
+        found.add("body", "JSON", body, described.get("description", ""))
+
+
+def _check_headers(found: _Findings, response: Mapping[str, Json], fields: Mapping[str, str]) -> None:
+    for name, node in response.get("headers", {}).items():
+        header = found.document.resolve(node)
+        value = fields.get(name.lower())
+        if value is not None:
+            schema = found.document.resolve(header.get("schema", {}))
+            for error in _validator(found.document, schema).iter_errors(_typed(value, schema)):
+                found.add(f"header {name}", _rule(error), value, header.get("description", ""))
+        elif header.get("required"):
+            found.add(f"header {name}", "required", None, header.get("description", ""))
+
+
+def _check_content(
+    found: _Findings, response: Mapping[str, Json], fields: Mapping[str, str], body: bytes, *, thorough: bool
+) -> Json:
+    content = response.get("content", {})
+    sent = fields.get("content-type")
+    if not content:
+        if body:
+            found.add("body", "no body", body, response.get("description", ""))
+        return None
+    media_type = (sent or "").partition(";")[0].strip().lower()
+    media = _media(content, media_type)
+    if media is None:
+        found.add("header content-type", f"one of {', '.join(content)}", sent, response.get("description", ""))
+        return None
+    if not _is_json(media_type):
+        return None
+    try:
+        value = json.loads(body)
+    except ValueError:
+        found.add("body", "JSON", body, response.get("description", ""))
+        return None
+    if "schema" in media:
+        found.schema("body", found.document.resolve(media["schema"]), value if thorough else _first_items(value))
+    return value
+
+
+def _check_catalogue(found: _Findings, rules: list[ErrorRule], value: Json) -> None:
+    """Code and text together have to be those of one error of the operation with that status."""
+    if value is None:
+        return
+    code, message = (_pointed(value, found.document.envelope.get(part)) for part in ("code", "message"))
+    with_code = [rule for rule in rules if rule.code is None or rule.code == code]
+    if not with_code:
+        known = ", ".join(str(rule.code) for rule in rules)
+        found.add(f"body {found.document.envelope.get('code')}", f"a code listed for this status ({known})", code, "")
+    elif not any(rule.message is None or _template(rule.message).fullmatch(str(message)) for rule in with_code):
+        texts = " or ".join(repr(rule.message) for rule in with_code)
+        found.add(f"body {found.document.envelope.get('message')}", f"the documented text {texts}", message, "")
+
+
+def _is_plain(rules: list[ErrorRule], fields: Mapping[str, str], body: bytes) -> bool:
+    """Whether this is an error whose answer is not the envelope but a fixed text."""
+    return any(
+        rule.body is not None
+        and fields.get("content-type") == rule.body["content_type"]
+        and body.decode("utf-8", "replace") == rule.body["text"]
+        for rule in rules
+    )
+
+
+def _response(document: Document, operation: Operation | None, status: int) -> Mapping[str, Json] | None:
+    wildcard = f"{status // 100}XX"
+    if operation is not None:
+        responses = operation.raw.get("responses", {})
+        node = responses.get(str(status), responses.get(wildcard, responses.get("default")))
+    else:
+        node = document.raw.get("components", {}).get("responses", {}).get("unrouted")
+        node = node if node is not None else _any_failure(document, wildcard)
+    found: Mapping[str, Json] | None = document.resolve(node)
+    return found
+
+
+def _any_failure(document: Document, wildcard: str) -> Json:
+    for operation in document.operations.values():
+        node = operation.raw.get("responses", {}).get(wildcard)
+        if node is not None:
+            return node
+    return None
+
+
+def _media(content: Mapping[str, Json], media_type: str) -> Mapping[str, Json] | None:
+    main = media_type.partition("/")[0]
+    for name in (media_type, f"{main}/*", "*/*"):
+        if name in content:
+            found: Mapping[str, Json] = content[name]
+            return found
+    return None
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _typed(text: str, schema: Mapping[str, Json]) -> Json:
+    """Reads a parameter's text as the type that its schema names; stays text where it cannot be."""
+    kinds = schema.get("type")
+    kinds = [kinds] if isinstance(kinds, str) else kinds or []
+    try:
+        if "integer" in kinds or "number" in kinds:
+            return int(text) if re.fullmatch(r"-?[0-9]+", text) else float(text)
+        if "boolean" in kinds and text in {"true", "false", "1", "0"}:
+            return text in {"true", "1"}
+    except ValueError:
+        pass
+    return text
+
+
+def _first_items(value: Json) -> Json:
+    if isinstance(value, list):
+        return [_first_items(item) for item in value[:_FIRST_ITEMS]]
+    if isinstance(value, dict):
+        return {name: _first_items(item) for name, item in value.items()}
+    return value
+
+
+def _pointed(value: Json, pointer: str | None) -> Json:
+    for step in (pointer or "").split("/")[1:]:
+        try:
+            value = value[int(step)] if isinstance(value, list) else value[step]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+    return value
+
+
+def _leaves(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
+    """The errors that say most: under ``oneOf`` and ``anyOf`` the branch that came nearest."""
+    from jsonschema.exceptions import best_match
+
+    for error in errors:
+        deepest = best_match([error])
+        yield deepest if deepest is not None else error
+
+
+def _rule(error: ValidationError) -> str:
+    return f"{error.validator} {_shown(error.validator_value)}"
+
+
+def _sentence(error: ValidationError) -> str:
+    schema = error.schema
+    return str(schema.get("description", "")) if isinstance(schema, Mapping) else ""
+
+
+def _shown(value: Json) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+@lru_cache(maxsize=512)
+def _template(message: str) -> re.Pattern[str]:
+    """A message template as a pattern: each placeholder stands for any text."""
+    parts = re.split(r"\{[a-z_]+\}", message)
+    return re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
+
+
+def _validator(document: Document, schema: Mapping[str, Json]) -> Draft202012Validator:
+    """The validator of a schema that is a part of the document, compiled once for each document."""
+    known = document.compiled.get(id(schema))
+    if known is not None:
+        return known[1]  # type: ignore[no-any-return] # the document does not know what is compiled
+    from jsonschema import Draft202012Validator
+    from referencing import Registry, Resource
+    from referencing.jsonschema import DRAFT202012
+
+    uri = f"urn:kvfake:{document.service}:{document.dialect}"
+    registry: Registry[Any] = Registry().with_resource(uri, Resource(document.raw, DRAFT202012))
+    validator = Draft202012Validator(_absolute(schema, uri), registry=registry)
+    document.compiled[id(schema)] = (schema, validator)  # the schema stays alive, so its id stays its own
+    return validator
+
+
+def _absolute(node: Json, uri: str) -> Json:
+    """The schema with its local references made absolute, as it no longer stands inside the document."""
+    if isinstance(node, dict):
+        return {
+            name: uri + value if name == "$ref" and isinstance(value, str) and value.startswith("#") else _absolute(value, uri)
+            for name, value in node.items()
+        }
+    if isinstance(node, list):
+        return [_absolute(value, uri) for value in node]
+    return node

@@ -1,0 +1,177 @@
+"""Watches both sides of every exchange and collects what the contract does not allow."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from pytest_kvfake.contract.document import Document, Operation
+from pytest_kvfake.contract.validation import Violation, check_answer, check_request
+from pytest_kvfake.engine.journal import Exchange
+from pytest_kvfake.engine.messages import Request, is_bodyless
+from pytest_kvfake.engine.multipart import boundary_of, fields_of
+from pytest_kvfake.engine.service import percent_decoded
+from pytest_kvfake.errors import ContractViolationError, OptionError, did_you_mean
+
+__all__ = ["CHECK_ANSWERS_VARIABLE", "STRICT_MODES", "Conformance", "Strict"]
+
+Strict = Literal["off", "warn", "error"]
+STRICT_MODES = ("off", "warn", "error")
+
+CHECK_ANSWERS_VARIABLE = "KVFAKE_CHECK_ANSWERS"
+"""Set to ``1``, every answer of every fake is held against the contract, whole; our own suite does so."""
+
+_LARGEST_BODY = 1 << 20
+
+
+class Conformance:
+    """What the contract says about the exchanges of one fake: ``kv.conformance``.
+
+    Attributes:
+        strict: ``off``, ``warn`` or ``error``: what ``verify()`` makes of violations.
+        answers: whether the fake's own answers are checked too.
+    """
+
+    def __init__(self, document: Document, strict: str = "warn") -> None:
+        """Raises `OptionError` for a mode that does not exist."""
+        if strict not in STRICT_MODES:
+            raise OptionError(f"strict cannot be {strict!r}.{did_you_mean(strict, STRICT_MODES)}")
+        self.strict: str = strict
+        self.answers = os.environ.get(CHECK_ANSWERS_VARIABLE, "") not in {"", "0"}
+        self._thorough = self.answers
+        self._document = document
+        self._found: list[Violation] = []
+        self._unread: dict[int, Exchange] = {}
+        self._expected = 0
+        self._lock = threading.Lock()
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is checked at all."""
+        return self.strict != "off" or self.answers
+
+    def watch(self, exchange: Exchange) -> None:
+        """Remembers an exchange that has been decided, to be checked when somebody looks."""
+        exchange.watch(self._check)
+        if self.active:
+            self._unread[exchange.number] = exchange
+
+    def read(self) -> None:
+        """Checks everything that has not been checked yet."""
+        with self._lock:
+            unread, self._unread = self._unread, {}
+        for exchange in unread.values():
+            self._collect(exchange)
+
+    def dropped(self, exchange: Exchange) -> None:
+        """Checks an exchange that is about to leave the journal."""
+        if self._unread.pop(exchange.number, None) is not None:
+            self._collect(exchange)
+
+    def take(self) -> list[Violation]:
+        """Gives all violations found since the last call, and forgets them."""
+        self.read()
+        with self._lock:
+            found, self._found = self._found, []
+        return found
+
+    @contextmanager
+    def expect_violation(self, count: int = 1) -> Iterator[list[Violation]]:
+        """For tests that mean it: the block has to bring at least ``count`` violations, which then do not count.
+
+        Yields:
+            A list that holds the violations once the block has ended.
+
+        Raises:
+            ContractViolationError: there were fewer.
+        """
+        before = self.take()
+        expected: list[Violation] = []
+        yield expected
+        expected += self.take()
+        with self._lock:
+            self._found = before + self._found
+        if len(expected) < count:
+            raise ContractViolationError(
+                f"At least {count} contract violation(s) were expected in this block, {len(expected)} came."
+            )
+
+    def _collect(self, exchange: Exchange) -> None:
+        violations = exchange.violations
+        if violations:
+            refused = exchange.status is not None and 400 <= exchange.status < 500
+            counted = [v for v in violations if v.side == "answer" or self.strict == "error" or not refused]
+            with self._lock:
+                self._found += counted
+
+    def _check(self, exchange: Exchange) -> list[Violation]:
+        found: list[Violation] = []
+        operation = self._document.operations.get(exchange.operation or "")
+        if operation is not None and self.strict != "off":
+            found += self._check_request(operation, exchange)
+        if self.answers and exchange.response is not None and exchange.response.stream is None:
+            response = exchange.response
+            found += check_answer(
+                self._document,
+                operation,
+                status=response.status,
+                headers=response.headers,
+                body=response.body,
+                bodyless=is_bodyless(exchange.request.method, response.status),
+                injected=exchange.fault is not None,
+                thorough=self._thorough,
+            )
+        return found
+
+    def _check_request(self, operation: Operation, exchange: Exchange) -> list[Violation]:
+        request = exchange.request
+        if request.body_size > len(request.body) or (len(request.body) > _LARGEST_BODY and not self._thorough):
+            return []
+        decoded = {name: percent_decoded(raw) for name, raw in exchange.raw_parameters.items()}
+        media_type, body = _decoded_body(request, operation)
+        return check_request(
+            self._document,
+            operation,
+            path={name: value for name, value in decoded.items() if value is not None},
+            query=request.query,
+            headers=request.headers,
+            media_type=media_type,
+            body=body,
+            thorough=self._thorough,
+        )
+
+
+def _decoded_body(request: Request, operation: Operation) -> tuple[str | None, Any]:
+    """The media type and the body as the document's schemas see it; bytes where it cannot be decoded."""
+    sent = request.headers.get("content-type", "")
+    media_type = sent.partition(";")[0].strip().lower()
+    if not request.body and request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return None, b""
+    if media_type == "multipart/form-data":
+        boundary = boundary_of(sent)
+        try:
+            parts = fields_of(request.body, boundary) if boundary is not None else {}
+        except ValueError:
+            return media_type, request.body
+        described = operation.raw.get("requestBody", {}).get("content", {}).get(media_type, {})
+        return media_type, {name: _field(part, described.get("encoding", {}).get(name)) for name, part in parts.items()}
+    if media_type == "application/json" or media_type.endswith("+json"):
+        try:
+            return media_type, json.loads(request.body)
+        except ValueError:
+            return media_type, request.body
+    return media_type or "application/octet-stream", request.body
+
+
+def _field(part: bytes, encoding: dict[str, Any] | None) -> Any:
+    text = part.decode("utf-8", "replace")
+    if encoding is not None and encoding.get("contentType") == "application/json":
+        try:
+            return json.loads(part)
+        except ValueError:
+            return text
+    return text

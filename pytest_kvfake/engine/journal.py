@@ -1,0 +1,360 @@
+"""Every exchange in order: bounded in memory, exact in its counts, queried and awaited by tests."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, overload
+
+from pytest_kvfake.contract.validation import Violation
+from pytest_kvfake.engine.messages import Request, Response
+from pytest_kvfake.errors import JournalError
+
+__all__ = ["Exchange", "Exchanges", "Journal"]
+
+
+class Exchange:
+    """One request and what became of it.
+
+    Attributes:
+        number: from 1, in the order of arrival.
+        operation: its name; None when the request met none.
+        key: the key that its path names.
+        raw_parameters: its path parameters, percent-encoded.
+        request: as sent; a long body is cut, ``body_size`` is what came.
+        response: as decided, before a wire fault; None while it is open and where nothing was answered.
+        error: the catalogue name of the error that was answered.
+        fault: the fault that acted, as a short text.
+        applied: True: the state step was carried out; False: it was not; None: it could change nothing.
+        wire: what was put on the wire.
+        time: seconds since the epoch on the fake's clock.
+        duration: real seconds from the head's arrival to the decision.
+        note: what a person should know, such as the nearest documented operation.
+        draw: the number drawn for a fault with a probability.
+    """
+
+    __slots__ = (
+        "_check",
+        "_size",
+        "_violations",
+        "applied",
+        "draw",
+        "duration",
+        "error",
+        "fault",
+        "key",
+        "note",
+        "number",
+        "operation",
+        "raw_parameters",
+        "request",
+        "response",
+        "time",
+        "wire",
+    )
+
+    def __init__(self, number: int, operation: str | None, key: str | None, request: Request, time: float) -> None:
+        self.number = number
+        self.operation = operation
+        self.key = key
+        self.request = request
+        self.time = time
+        self.raw_parameters: Mapping[str, str] = {}
+        self.response: Response | None = None
+        self.error: str | None = None
+        self.fault: str | None = None
+        self.applied: bool | None = None
+        self.wire: str | None = None
+        self.duration = 0.0
+        self.note: str | None = None
+        self.draw: float | None = None
+        self._size = 0
+        self._violations: tuple[Violation, ...] | None = None
+        self._check: Callable[[Exchange], Iterable[Violation]] | None = None
+
+    @property
+    def status(self) -> int | None:
+        """The status of the answer; None where there is none."""
+        return self.response.status if self.response is not None else None
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """What the contract does not allow in it; worked out when first asked for."""
+        if self._violations is None:
+            if self._check is None:
+                return ()
+            self._violations = tuple(self._check(self))
+            self._check = None
+        return self._violations
+
+    def watch(self, check: Callable[[Exchange], Iterable[Violation]]) -> None:
+        """Sets how the violations of this exchange are found."""
+        self._check = check
+
+    def __str__(self) -> str:
+        key = f" key={self.key!r}" if self.key is not None else ""
+        fault = f" fault={self.fault}" if self.fault is not None else ""
+        applied = "" if self.applied is None else f" applied={self.applied}"
+        came = self.wire if self.wire is not None else "still open"
+        error = f" {self.error}" if self.error is not None else ""
+        name = self.operation or f"{self.request.method} {self.request.target}"
+        note = f" ({self.note})" if self.note is not None else ""
+        return f"#{self.number} {name}{key} → {came}{error}{applied}{fault}{note}"
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self}>"
+
+
+class Exchanges(Sequence[Exchange]):
+    """Some exchanges of a journal, in order; what `Journal.of` gives."""
+
+    def __init__(self, exchanges: Iterable[Exchange], *, described: str = "") -> None:
+        self._exchanges = tuple(exchanges)
+        self._described = described
+
+    @property
+    def last(self) -> Exchange:
+        """The newest of them.
+
+        Raises:
+            LookupError: there is none.
+        """
+        if not self._exchanges:
+            raise LookupError(f"No exchange fits {self._described or 'the question'}.")
+        return self._exchanges[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> Exchange: ...
+    @overload
+    def __getitem__(self, index: slice) -> Exchanges: ...
+    def __getitem__(self, index: int | slice) -> Exchange | Exchanges:
+        if isinstance(index, slice):
+            return Exchanges(self._exchanges[index], described=self._described)
+        return self._exchanges[index]
+
+    def __len__(self) -> int:
+        return len(self._exchanges)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._exchanges)
+
+    def __repr__(self) -> str:
+        lines = "".join(f"\n  {exchange}" for exchange in self._exchanges)
+        return f"<{len(self)} exchanges{' of ' + self._described if self._described else ''}>{lines}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    entries: int
+    body_bytes: int
+    total_bytes: int
+
+
+class Journal(Sequence[Exchange]):
+    """All exchanges of a fake, the oldest dropped when a bound is reached.
+
+    Indexing and iteration see what is still there; ``len`` and counts are of all that ever came.
+    """
+
+    def __init__(
+        self, *, entries: int = 1000, body_bytes: int = 64 * 1024, total_bytes: int = 16 * 1024 * 1024
+    ) -> None:
+        self._bounds = _Bounds(entries, body_bytes, total_bytes)
+        self._kept: deque[Exchange] = deque()
+        self._kept_bytes = 0
+        self._total = 0
+        self._counts: dict[str | None, int] = {}
+        self._changed = threading.Condition()
+        self.on_drop: Callable[[Exchange], None] = _nothing
+
+    def open(self, make: Callable[[int], Exchange]) -> Exchange:
+        """Adds an exchange that has just begun; ``make`` gets its number."""
+        with self._changed:
+            self._total += 1
+            exchange = make(self._total)
+            self._counts[exchange.operation] = self._counts.get(exchange.operation, 0) + 1
+            self._kept.append(exchange)
+            dropped = self._oldest() if len(self._kept) > self._bounds.entries else None
+        if dropped is not None:
+            self.on_drop(dropped)
+        return exchange
+
+    def close(self, exchange: Exchange) -> None:
+        """Marks an exchange as decided: bodies are cut to the bound, waiters are woken."""
+        size = _size(exchange)
+        if size > self._bounds.body_bytes:
+            size = self._cut(exchange)
+        dropped: list[Exchange] = []
+        with self._changed:
+            if self._kept and exchange.number >= self._kept[0].number:
+                exchange._size = size  # noqa: SLF001 - the journal's own bookkeeping
+                self._kept_bytes += size
+            while self._kept_bytes > self._bounds.total_bytes and len(self._kept) > 1:
+                dropped.append(self._oldest())
+            self._changed.notify_all()
+        for old in dropped:
+            self.on_drop(old)
+
+    def clear(self) -> None:
+        """Forgets all exchanges and counts."""
+        with self._changed:
+            self._kept.clear()
+            self._counts.clear()
+            self._kept_bytes = self._total = 0
+
+    @property
+    def dropped(self) -> int:
+        """How many exchanges are no longer there."""
+        return self._total - len(self._kept)
+
+    @property
+    def last(self) -> Exchange:
+        """The newest exchange.
+
+        Raises:
+            LookupError: no request has come.
+        """
+        with self._changed:
+            if not self._kept:
+                raise LookupError("No request has reached the fake.")
+            return self._kept[-1]
+
+    def find(self, number: int) -> Exchange | None:
+        """Gives an exchange by its number, or None when it was dropped."""
+        with self._changed:
+            if not self._kept:
+                return None
+            index = number - self._kept[0].number
+            return self._kept[index] if 0 <= index < len(self._kept) else None
+
+    def count(self, operation: Any = None) -> int:
+        """Gives how many requests an operation has had, dropped ones included; None: those that met none."""
+        return self._counts.get(operation, 0)
+
+    def of(
+        self,
+        operation: str | None = None,
+        *,
+        key: str | None = None,
+        status: int | None = None,
+        fault: str | None = None,
+    ) -> Exchanges:
+        """Gives the exchanges that fit all that is named.
+
+        Args:
+            operation: its name.
+            key: the key that the request's path names.
+            status: of the answer.
+            fault: a part of the fault's description.
+
+        Raises:
+            JournalError: exchanges that might fit were dropped.
+        """
+        self._complete(operation)
+        found = [
+            exchange
+            for exchange in self._snapshot()
+            if (operation is None or exchange.operation == operation)
+            and (key is None or exchange.key == key)
+            and (status is None or exchange.status == status)
+            and (fault is None or (exchange.fault is not None and fault in exchange.fault))
+        ]
+        asked = {"key": key, "status": status, "fault": fault}
+        more = "".join(f" {name}={value!r}" for name, value in asked.items() if value is not None)
+        return Exchanges(found, described=f"{operation or 'any operation'}{more}")
+
+    def wait_for(self, operation: str, *, count: int = 1, timeout: float = 5.0) -> Exchanges:
+        """Waits until an operation has been answered ``count`` times, and gives those exchanges.
+
+        Args:
+            operation: its name.
+            count: how many decided exchanges.
+            timeout: real seconds.
+
+        Raises:
+            TimeoutError: they did not come; the text says what came instead.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._decided(operation) >= count, timeout):
+                raise TimeoutError(self._late(operation, count, timeout))
+        return self.of(operation)
+
+    async def wait_for_async(self, operation: str, *, count: int = 1, timeout: float = 5.0) -> Exchanges:  # noqa: ASYNC109 - the same signature as wait_for
+        """The same as `wait_for`, for ``await``."""
+        return await asyncio.to_thread(self.wait_for, operation, count=count, timeout=timeout)
+
+    @overload
+    def __getitem__(self, index: int) -> Exchange: ...
+    @overload
+    def __getitem__(self, index: slice) -> Exchanges: ...
+    def __getitem__(self, index: int | slice) -> Exchange | Exchanges:
+        if isinstance(index, slice) or index >= 0:
+            self._complete(None)
+        kept = self._snapshot()
+        return Exchanges(kept[index]) if isinstance(index, slice) else kept[index]
+
+    def __len__(self) -> int:
+        return self._total
+
+    def __iter__(self) -> Iterator[Exchange]:
+        return iter(self._snapshot())
+
+    def __repr__(self) -> str:
+        kept = self._snapshot()
+        gone = f" ({self.dropped} dropped)" if self.dropped else ""
+        shown = "".join(f"\n  {exchange}" for exchange in kept[-20:])
+        return f"<Journal of {self._total} exchanges{gone}>{shown}"
+
+    def _snapshot(self) -> list[Exchange]:
+        with self._changed:
+            return list(self._kept)
+
+    def _decided(self, operation: str) -> int:
+        open_ones = sum(1 for exchange in self._kept if exchange.operation == operation and exchange.wire is None)
+        return self._counts.get(operation, 0) - open_ones
+
+    def _late(self, operation: str, count: int, timeout: float) -> str:
+        came = "".join(f"\n  {exchange}" for exchange in list(self._kept)[-10:]) or " nothing"
+        return (
+            f"{operation} was to be answered {count} times within {timeout:g} s, "
+            f"but was {self._decided(operation)} times. What came:{came}"
+        )
+
+    def _complete(self, operation: str | None) -> None:
+        if not self.dropped:
+            return
+        kept = sum(1 for exchange in self._kept if operation is None or exchange.operation == operation)
+        total = self._total if operation is None else self._counts.get(operation, 0)
+        if kept < total:
+            raise JournalError(
+                f"{total - kept} of {total} exchanges {f'of {operation} ' if operation else ''}were dropped from the "
+                f"journal (bounds: {self._bounds.entries} entries, {self._bounds.total_bytes} bytes). "
+                "Raise kvfake_journal_entries or kvfake_journal_bytes; journal.count(operation) stays exact."
+            )
+
+    def _cut(self, exchange: Exchange) -> int:
+        exchange.violations  # noqa: B018 - worked out while the whole bodies are there
+        bound = self._bounds.body_bytes
+        exchange.request = replace(exchange.request, body=exchange.request.body[:bound])
+        if exchange.response is not None:
+            exchange.response = replace(exchange.response, body=exchange.response.body[:bound])
+        return _size(exchange)
+
+    def _oldest(self) -> Exchange:
+        oldest = self._kept.popleft()
+        self._kept_bytes -= oldest._size  # noqa: SLF001 - the journal's own bookkeeping
+        return oldest
+
+
+def _size(exchange: Exchange) -> int:
+    return len(exchange.request.body) + (len(exchange.response.body) if exchange.response is not None else 0)
+
+
+def _nothing(exchange: Exchange) -> None:
+    del exchange

@@ -1,0 +1,194 @@
+"""What a service folder gives to the engine: its checks in order, its state steps, its way of answering."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from pytest_kvfake.contract.document import Document, Operation
+from pytest_kvfake.engine.messages import Request, Response
+
+__all__ = [
+    "Check",
+    "Command",
+    "Context",
+    "Outcome",
+    "Service",
+    "ServiceError",
+    "State",
+    "Step",
+    "percent_decoded",
+]
+
+Json = Any
+
+
+class State(Protocol):
+    """What the engine needs of a service's state. It is pure: no HTTP, no globals, no clock of its own."""
+
+    def snapshot(self) -> Any:
+        """Gives everything that `restore` needs; shallow, because entries are immutable."""
+
+    def restore(self, saved: Any) -> None:
+        """Puts a snapshot of this or another state of the service in place; the snapshot stays usable."""
+
+    def dump(self) -> Json:
+        """Gives the whole state as JSON that a person can read."""
+
+    def load(self, data: Json) -> None:
+        """Puts a dump in place of everything."""
+
+
+S = TypeVar("S", bound=State)
+S_contra = TypeVar("S_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceError:
+    """An answer of the service's error catalogue, as a value that checks and steps return.
+
+    Attributes:
+        name: of the catalogue; None for a bare status that a fault asked for.
+        values: for the placeholders of its message and headers.
+        headers: added to the documented ones, or in their place.
+        status: only with a bare status.
+    """
+
+    name: str | None
+    values: Mapping[str, object] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a state step gives when the service does what it was asked for.
+
+    Attributes:
+        result: what `Service.render` makes an answer of; the service's own business.
+        status: of the answer.
+        headers: of this answer, beyond those that the service always sends.
+    """
+
+    result: Any = None
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Command:
+    """A request as far as it has been understood; it lives for one request.
+
+    Attributes:
+        operation: what is asked for; None when no template of the contract fits.
+        request: as normalised; its body is there once it has been received.
+        raw_parameters: path parameters, percent-encoded.
+        allowed: the methods that the path has, for a 405; only filled in when ``operation`` is None.
+        number: the exchange's number in the journal.
+        arguments: what the checks have read out of the request for the state step, by the contract's names.
+    """
+
+    __slots__ = ("__dict__", "allowed", "arguments", "number", "operation", "raw_parameters", "request")
+
+    def __init__(
+        self,
+        operation: Operation | None,
+        request: Request,
+        raw_parameters: Mapping[str, str],
+        *,
+        allowed: tuple[str, ...] = (),
+        number: int = 0,
+    ) -> None:
+        self.operation = operation
+        self.request = request
+        self.raw_parameters = raw_parameters
+        self.allowed = allowed
+        self.number = number
+        self.arguments: dict[str, Any] = {}
+
+    def parameter(self, name: str) -> str | None:
+        """Gives a path parameter, decoded once as UTF-8; None when it cannot be."""
+        return percent_decoded(self.raw_parameters[name])
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        """The query: a ``+`` is a space, the last of several namesakes wins, empty values are kept."""
+        query = self.request.query
+        return dict(parse_qsl(query, keep_blank_values=True, errors="replace")) if query else {}
+
+    @cached_property
+    def key(self) -> str | None:
+        """The key that the request names in its path, decoded; None where there is none."""
+        name = self.operation.key if self.operation is not None else None
+        if name is None or name not in self.raw_parameters:
+            return None
+        return self.parameter(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What rendering may depend on, beside the result.
+
+    Attributes:
+        document: the contract in the running dialect.
+        command: what was asked.
+        now: seconds since the epoch, on the fake's clock.
+        seed: for ids that belong to one answer.
+    """
+
+    document: Document
+    command: Command
+    now: float
+    seed: int
+
+
+Check = Callable[[S, Command, float], ServiceError | None]
+"""``check(state, command, now)``: nothing, or the error with which the service refuses. Runs without the lock."""
+
+Step = Callable[[S, Command, float], Outcome | ServiceError]
+"""``step(state, command, now)``: existence, conditions, quotas and the change in one piece, under the lock."""
+
+
+@dataclass(frozen=True)
+class Service(Generic[S]):
+    """One service, as the engine sees it.
+
+    Attributes:
+        name: of its folder, its document and its fixture.
+        normalise: the request as the service reads it (verb override, slashes, roots).
+        checks: in the contract's order; each sees what the ones before it have read. Together they refuse
+            every command without an operation.
+        steps: by operation, the same set as in the document.
+        render: makes an answer of a step's outcome or of an error.
+        body_limit: the most bytes of a body that a command's checks want to see.
+    """
+
+    name: str
+    normalise: Callable[[Request, S], Request]
+    checks: tuple[Check[S], ...]
+    steps: Mapping[str, Step[S]]
+    render: Callable[[Outcome | ServiceError, Context], Response]
+    body_limit: Callable[[S, Command], int]
+
+
+def percent_decoded(raw: str) -> str | None:
+    """Decodes one path segment once, as UTF-8; None when an escape is broken or the bytes are not UTF-8.
+
+    The raw text may hold bytes above 127 as the transport read them (one character a byte); they count as
+    the UTF-8 bytes that they are on the wire.
+    """
+    if "%" not in raw and raw.isascii():
+        return raw
+    pieces = raw.split("%")
+    if any(len(piece) < 2 or not _is_hex(piece[:2]) for piece in pieces[1:]):
+        return None
+    try:
+        return unquote_to_bytes(raw.encode("latin-1")).decode("utf-8")
+    except (UnicodeDecodeError, UnicodeEncodeError):
+        return None
+
+
+def _is_hex(pair: str) -> bool:
+    return all(character in "0123456789abcdefABCDEF" for character in pair)
