@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from pytest_kvfake.transport.face import ServerFace
     from pytest_kvfake.transport.httpx import KVFakeTransport
 
-__all__ = ["Fake", "Snapshot", "open_fakes"]
+__all__ = ["Fake", "Snapshot", "open_fakes", "recent_fakes", "starts"]
 
 S = TypeVar("S", bound=State)
 
-_open: weakref.WeakSet[Fake[Any]] = weakref.WeakSet()
+_started: weakref.WeakSet[Fake[Any]] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,20 @@ class Snapshot:
 
 def open_fakes() -> list[Fake[Any]]:
     """Gives the fakes of this process that are running, the oldest first."""
-    return sorted(_open, key=lambda fake: fake.opened)
+    return [fake for fake in recent_fakes(starts()) if fake.running]
+
+
+def recent_fakes(since: int) -> list[Fake[Any]]:
+    """Gives the fakes that are running, or were started after the ``since``-th start and still exist.
+
+    A ``with`` block that a failure has left has stopped its fake; the failure's report still wants to see it.
+    """
+    return sorted((fake for fake in _started if fake.running or fake.opened > since), key=lambda fake: fake.opened)
+
+
+def starts() -> int:
+    """Gives how often fakes have been started in this process."""
+    return Fake._openings  # noqa: SLF001 - counted by the class itself
 
 
 class Fake(ABC, Generic[S]):
@@ -154,16 +167,20 @@ class Fake(ABC, Generic[S]):
         self._socket_server = SocketServer(self.world, host=self._host, port=self._port, waits=self._waits)
         Fake._openings += 1
         self.opened = Fake._openings
-        _open.add(self)
+        _started.add(self)
         return self
 
     def stop(self) -> None:
         """Cuts all connections, releases everything that waits, and gives the port up; may be called twice."""
         server, self._socket_server = self._socket_server, None
-        _open.discard(self)
         self._waits.release()
         if server is not None:
             server.stop()
+
+    def release(self) -> None:
+        """Ends everything that waits at this moment; the plugin calls it at the end of each test."""
+        self._waits.release()
+        self._waits.rearm()
 
     @property
     def running(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any, overload
 
 from pytest_kvfake.contract.validation import Violation
 from pytest_kvfake.engine.messages import Request, Response
+from pytest_kvfake.engine.shown import redacted_target, shortened
 from pytest_kvfake.errors import JournalError
 
 __all__ = ["Exchange", "Exchanges", "Journal"]
@@ -95,13 +95,13 @@ class Exchange:
         self._check = check
 
     def __str__(self) -> str:
-        key = f" key={self.key!r}" if self.key is not None else ""
+        key = f" key={shortened(repr(self.key))}" if self.key is not None else ""
         fault = f" fault={self.fault}" if self.fault is not None else ""
         applied = "" if self.applied is None else f" applied={self.applied}"
         came = self.wire if self.wire is not None else "still open"
         error = f" {self.error}" if self.error is not None else ""
-        name = self.operation or f"{self.request.method} {self.request.target}"
-        note = f" ({self.note})" if self.note is not None else ""
+        name = self.operation or f"{self.request.method} {redacted_target(self.request.target)}"
+        note = f" ({shortened(self.note, 160)})" if self.note is not None else ""
         return f"#{self.number} {name}{key} → {came}{error}{applied}{fault}{note}"
 
     def __repr__(self) -> str:
@@ -172,6 +172,7 @@ class Journal(Sequence[Exchange]):
         self._counts: dict[str | None, int] = {}
         self._changed = threading.Condition()
         self.on_drop: Callable[[Exchange], None] = _nothing
+        self.on_close: Callable[[Exchange], None] = _nothing
 
     def open(self, make: Callable[[int], Exchange]) -> Exchange:
         """Adds an exchange that has just begun; ``make`` gets its number."""
@@ -200,6 +201,7 @@ class Journal(Sequence[Exchange]):
             self._changed.notify_all()
         for old in dropped:
             self.on_drop(old)
+        self.on_close(exchange)
 
     def clear(self) -> None:
         """Forgets all exchanges and counts."""
@@ -285,8 +287,10 @@ class Journal(Sequence[Exchange]):
                 raise TimeoutError(self._late(operation, count, timeout))
         return self.of(operation)
 
-    async def wait_for_async(self, operation: str, *, count: int = 1, timeout: float = 5.0) -> Exchanges:  # noqa: ASYNC109 - the same signature as wait_for
+    async def wait_for_async(self, operation: str, *, count: int = 1, timeout: float = 5.0) -> Exchanges:
         """The same as `wait_for`, for ``await``."""
+        import asyncio  # noqa: PLC0415 - half of what importing this package would cost
+
         return await asyncio.to_thread(self.wait_for, operation, count=count, timeout=timeout)
 
     @overload

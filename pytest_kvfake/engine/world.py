@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import traceback
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from pytest_kvfake.contract.document import Document
@@ -15,13 +17,17 @@ from pytest_kvfake.engine.conformance import Conformance
 from pytest_kvfake.engine.faults.arming import Faults
 from pytest_kvfake.engine.journal import Exchange, Journal
 from pytest_kvfake.engine.messages import Delivery, Headers, ReadBody, Request, Response
-from pytest_kvfake.engine.service import Service, State
+from pytest_kvfake.engine.service import Service, ServiceError, State
+from pytest_kvfake.errors import RuleError
 
 __all__ = ["Bug", "World"]
 
 S = TypeVar("S", bound=State)
 
 _SHOWN_BYTES = 120
+
+_log = logging.getLogger("pytest_kvfake")
+"""Every exchange at ``INFO``, as it is decided: ``--kvfake-log``, or whatever the user's logging makes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class World(Generic[S]):
         self.bugs: list[Bug] = []
         self.waited: list[str] = []
         journal.on_drop = conformance.dropped
+        journal.on_close = partial(_log.info, "%s %s", service.name)
 
     def handle(self, head: Request, read_body: ReadBody) -> Delivery:
         """Answers one request; the only way in for every transport."""
@@ -91,6 +98,13 @@ class World(Generic[S]):
         """Remembers a client without a time-out, for ``verify()``."""
         exchange = self.journal.find(number)
         self.waited.append(f"#{number}" if exchange is None else str(exchange))
+
+    def rule_error(self, error: ServiceError, operation: str) -> RuleError:
+        """Gives a refusal of the service as the exception of a write without HTTP."""
+        assert error.name is not None
+        verb = self.document.operations[operation].settings.get("verb", "")
+        text = self.document.errors[error.name].text({"verb": verb, **error.values})
+        return RuleError(error.name, f"{text or error.name} ({self.service.name} would refuse this write)")
 
     def bug(self, exchange: Exchange, error: BaseException) -> None:
         """Remembers an unexpected exception, for ``verify()``."""
