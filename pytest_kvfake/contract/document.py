@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pytest_kvfake.errors import ContractError, OptionError, did_you_mean
 
@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 Json = Any
+L = TypeVar("L")
 Dialect = Literal["documented", "observed"]
 
 DIALECTS = ("documented", "observed")
@@ -153,6 +154,8 @@ class Document:
         operations: by name, in the document's order.
         errors: the catalogue, by name.
         limits: by name.
+        envelope: where an error's code and message stand in a body, as JSON pointers.
+        answers: what the service's rendering needs to know and dialects differ in.
         roots: the paths of its servers, without a trailing slash.
         compiled: what `validation` has made of its schemas, by their identity.
     """
@@ -173,6 +176,7 @@ class Document:
             ours = self.raw["x-kvfake"]
             self.service: str = ours["service"]
             self.envelope: Mapping[str, str] = ours.get("envelope", {})
+            self.answers: Mapping[str, Json] = ours.get("answers", {})
             self.errors = {name: _error(name, rule) for name, rule in ours["errors"].items()}
             self.limits = {name: _limit(name, rule) for name, rule in ours.get("limits", {}).items()}
             self.servers: list[dict[str, Json]] = self.raw.get("servers", [{"url": "/"}])
@@ -195,6 +199,10 @@ class Document:
             step = step.replace("~1", "/").replace("~0", "~")
             node = node[int(step)] if isinstance(node, list) else node[step]
         return node
+
+    def limits_as(self, kind: Callable[..., L]) -> L:
+        """Gives a dataclass of limits, each field with the documented number of that name."""
+        return kind(**{one.name: self.limits[one.name].value for one in fields(kind)})  # type: ignore[arg-type] # a dataclass is its own factory
 
     def errors_of(self, operation: Operation) -> tuple[ErrorRule, ...]:
         """Gives every error that the operation can answer."""

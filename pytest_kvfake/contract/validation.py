@@ -129,11 +129,7 @@ def check_answer(
     """
     found = _Findings(document, "answer", operation)
     fields = {name.lower(): value for name, value in headers}
-    errors = (
-        document.errors_of(operation)
-        if operation is not None
-        else tuple(rule for rule in document.errors.values() if rule.everywhere)
-    )
+    errors = document.errors_of(operation) if operation is not None else tuple(document.errors.values())
     at_status = [rule for rule in errors if rule.status == status]
     if status >= 400 and not at_status:
         if not injected:

@@ -1,0 +1,88 @@
+"""How Workers KV answers: the envelope, its errors, and the headers, in each dialect (cloudflare.md 4, 12)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_kvfake.contract.document import fill
+from pytest_kvfake.engine.jsontext import written
+from pytest_kvfake.engine.messages import Response
+from pytest_kvfake.engine.seed import identifier
+from pytest_kvfake.engine.service import Context, Outcome, ServiceError
+
+__all__ = ["NOTHING", "Enveloped", "RawValue", "render"]
+
+NOTHING = object()
+"""The result of an operation that has none: ``{}`` or ``null``, as the dialect has it."""
+
+_JSON = ("content-type", "application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class RawValue:
+    """A stored value, which goes out without an envelope."""
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Enveloped:
+    """A result with something beside it: what a page says of the whole, or messages."""
+
+    result: Any
+    info: dict[str, Any] | None
+    messages: tuple[dict[str, Any], ...] = ()
+
+
+def render(result: Outcome | ServiceError, context: Context) -> Response:
+    """Makes the answer to a command."""
+    if isinstance(result, ServiceError):
+        return _failure(result, context)
+    if isinstance(result.result, RawValue):
+        headers = (("content-type", "application/octet-stream"), *result.headers, *_always(context))
+        return Response(result.status, headers, result.result.value)
+    return Response(result.status, (_JSON, *result.headers, *_always(context)), written(_envelope(result.result, context)))
+
+
+def _envelope(result: Any, context: Context) -> dict[str, Any]:
+    info: dict[str, Any] | None = None
+    messages: tuple[dict[str, Any], ...] = ()
+    if result is NOTHING:
+        result = context.document.answers["empty_result"]
+    elif isinstance(result, Enveloped):
+        result, info, messages = result.result, result.info, result.messages
+    body = {"result": result, "success": True, "errors": [], "messages": list(messages)}
+    if info is not None:
+        body["result_info"] = info
+    return body
+
+
+def _failure(error: ServiceError, context: Context) -> Response:
+    command, document = context.command, context.document
+    if error.name is None:
+        assert error.status is not None
+        return Response(error.status, (*error.headers.items(), *_always(context)))
+    rule = document.errors[error.name]
+    settings = command.operation.settings if command.operation is not None else {}
+    values = {"verb": settings.get("verb", ""), "method": command.request.method, **error.values}
+    headers = {name: fill(template, {**rule.example, **values}) for name, template in rule.headers.items()}
+    headers |= error.headers
+    if rule.body is not None:
+        sent = (("content-type", rule.body["content_type"]), *headers.items(), *_always(context))
+        return Response(rule.status, sent, rule.body["text"].encode())
+    one: dict[str, Any] = {"code": rule.code, "message": rule.text(values)}
+    if "chain" in rule.more:
+        one["error_chain"] = rule.more["chain"]
+    result = settings.get("answers", {}).get("failure_result", document.answers["empty_result"])
+    # The gateway's own answers come in another order than those of KV; no client minds, a reader might.
+    if rule.everywhere:
+        body = {"success": False, "errors": [one], "messages": [], "result": result}
+    else:
+        body = {"result": result, "success": False, "errors": [one], "messages": []}
+    return Response(rule.status, (_JSON, *headers.items(), *_always(context)), written(body))
+
+
+def _always(context: Context) -> tuple[tuple[str, str], ...]:
+    digits = identifier(context.seed, "ray", context.command.number, length=16)
+    return (("cf-ray", f"{digits}-HEL"), ("cf-cache-status", "DYNAMIC"), ("server", "cloudflare"))
