@@ -134,6 +134,29 @@ def test_every_extension_object_fits_its_level(service):
     assert found == []
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"status": 404, "code": 10009, "message": "{verb}: 'key not found'"},
+        {
+            "status": 409,
+            "code": "record-not-unique",
+            "message": "…",
+            "observed": {"status": 400, "code": "name-not-unique"},
+        },
+        {"status": 403, "code": "content-encoding-forbidden-for-html", "message": "…", "dialects": ["observed"]},
+        {"status": 400, "code": 27009, "message": "{field} must not exceed {max}", "members": {"errorData": {}}},
+        {"status": 404},
+        {"status": 413, "members": {"max_allowed_size": "{max_allowed_size}"}, "example": {"max_allowed_size": 100000}},
+        {"status": 408, "body": {"content_type": None, "text": ""}, "injected": True},
+    ],
+    ids=["number", "word", "one dialect", "members", "no body", "members only", "empty body"],
+)
+def test_an_error_rule_takes_what_the_services_answer(rule):
+    said = {"when": "A sentence.", "certainty": "documented", "source": "hive.md 3.3"}
+    assert [error.message for error in level("error").iter_errors({**said, **rule})] == []
+
+
 @documents
 def test_no_extension_object_stands_where_nobody_looks(service):
     assert count_of_member(DOCUMENTS[service], "x-kvfake") == len(list(extensions(DOCUMENTS[service])))
