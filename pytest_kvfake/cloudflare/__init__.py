@@ -172,9 +172,9 @@ class FakeCloudflare(Fake[CloudflareState]):
             self.world.state.account(_account(account_id)).name = name
             self.world.state.closed = self.world.state.closed or only_known
 
-    def arrange(self, given: Mapping[str, Any]) -> dict[str, str]:
+    def arrange(self, given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         """Puts what a contract case takes for given in place, and says what its names stand for."""
-        return arrange(self, given)
+        return arrange(self, given, names)
 
     def differences(self, then: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
         """Says where the state differs from what a contract case expects of it."""

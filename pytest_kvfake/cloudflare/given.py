@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_kvfake.cloudflare.state import Entry
+from pytest_kvfake.cloudflare.state import Entry, normalised_id
 from pytest_kvfake.engine.jsontext import written
 
 if TYPE_CHECKING:
@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 __all__ = ["arrange", "differences"]
 
 
-def arrange(fake: FakeCloudflare, given: Mapping[str, Any]) -> dict[str, str]:
+def arrange(fake: FakeCloudflare, given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
     """Makes namespaces, tokens, accounts and limits.
 
     Entries go past the rules of a write, so that a case can begin with what only the past could have written.
 
+    Args:
+        fake: where.
+        given: the case's nouns.
+        names: what the case's names stand for; a namespace whose alias is among them gets that id.
+
     Returns:
-        The id of each namespace by the alias that the case uses.
+        The id of each namespace by its alias.
     """
     for name, value in given.get("limits", {}).items():
         setattr(fake.limits, name, value)
@@ -29,21 +34,21 @@ def arrange(fake: FakeCloudflare, given: Mapping[str, Any]) -> dict[str, str]:
         fake.create_account(account)
     for secret, token in given.get("tokens", {}).items():
         fake.allow_token(secret, permission=token.get("permission", "edit"), accounts=token.get("accounts"))
-    names: dict[str, str] = {}
+    made: dict[str, str] = {}
     for alias, described in given.get("namespaces", {}).items():
         view = fake.create_namespace(
             described.get("title", alias),
             account_id=described.get("account"),
-            namespace_id=described.get("id", alias if len(alias) == 32 else None),
+            namespace_id=normalised_id(names.get(alias, alias)),
             jurisdiction=described.get("jurisdiction"),
             supports_url_encoding=described.get("supports_url_encoding", True),
         )
-        names[alias] = view.id
+        made[alias] = view.id
         namespace = fake.world.state.accounts[view.account_id].namespaces[view.id]
         for key, item in described.get("entries", {}).items():
             entry = _entry(item)
             namespace.entries.put(key, entry, fake.clock.now(), entry.expiration)
-    return names
+    return made
 
 
 def differences(fake: FakeCloudflare, then: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
