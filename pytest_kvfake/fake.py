@@ -6,7 +6,6 @@ import json
 import warnings
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from pytest_kvfake.contract.document import Document, load
 from pytest_kvfake.engine.clock import Clock
 from pytest_kvfake.engine.conformance import Conformance
-from pytest_kvfake.engine.faults.arming import Fault, Faults
 from pytest_kvfake.engine.journal import Journal
 from pytest_kvfake.engine.seed import random_seed
 from pytest_kvfake.engine.service import Service, State
@@ -30,6 +28,7 @@ from pytest_kvfake.transport.server import SocketServer
 from pytest_kvfake.transport.waits import Waits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
     from os import PathLike
     from types import TracebackType
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_httpserver import HTTPServer
     from typing_extensions import Self
 
+    from pytest_kvfake.engine.faults.arming import Fault, Faults
     from pytest_kvfake.transport.face import ServerFace
     from pytest_kvfake.transport.httpx import KVFakeTransport
 
@@ -71,7 +71,7 @@ def recent_fakes(since: int) -> list[Fake[Any]]:
 
 def starts() -> int:
     """Gives how often fakes have been started in this process."""
-    return Fake._openings  # noqa: SLF001 - counted by the class itself
+    return Fake._openings  # noqa: SLF001 - the class of this module
 
 
 class Fake(ABC, Generic[S]):
@@ -131,9 +131,7 @@ class Fake(ABC, Generic[S]):
         self.clock = Clock()
         self.document: Document = load(self.service.name, dialect)
         self.conformance = Conformance(self.document, strict)
-        self.journal = Journal(
-            entries=journal_entries, body_bytes=journal_body_bytes, total_bytes=journal_bytes
-        )
+        self.journal = Journal(entries=journal_entries, body_bytes=journal_body_bytes, total_bytes=journal_bytes)
         self.world: World[S] = World(
             self.service,
             self.document,
@@ -396,7 +394,7 @@ class Fake(ABC, Generic[S]):
     @property
     def _url_host(self) -> str:
         host = self._advertised_host or self._host
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here, only read
         return f"[{host}]" if ":" in host else host
 
     def __repr__(self) -> str:

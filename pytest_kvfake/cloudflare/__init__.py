@@ -141,9 +141,7 @@ class FakeCloudflare(Fake[CloudflareState]):
                 raise
         return view
 
-    def allow_token(
-        self, secret: str, *, permission: str = "edit", accounts: Iterable[str] | None = None
-    ) -> None:
+    def allow_token(self, secret: str, *, permission: str = "edit", accounts: Iterable[str] | None = None) -> None:
         """Accepts a credential; from the first call on, all others are refused.
 
         Args:

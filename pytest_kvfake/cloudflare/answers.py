@@ -42,7 +42,9 @@ def render(result: Outcome | ServiceError, context: Context) -> Response:
     if isinstance(result.result, RawValue):
         headers = (("content-type", "application/octet-stream"), *result.headers, *_always(context))
         return Response(result.status, headers, result.result.value)
-    return Response(result.status, (_JSON, *result.headers, *_always(context)), written(_envelope(result.result, context)))
+    return Response(
+        result.status, (_JSON, *result.headers, *_always(context)), written(_envelope(result.result, context))
+    )
 
 
 def _envelope(result: Any, context: Context) -> dict[str, Any]:

@@ -7,17 +7,20 @@ Each check gives nothing or one error, and may leave what it has read in ``comma
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_kvfake.cloudflare.cursor import position_of
 from pytest_kvfake.cloudflare.rules import metadata_text_of, whole
 from pytest_kvfake.cloudflare.state import CloudflareState, Token, normalised_id
 from pytest_kvfake.engine.jsontext import parsed
-from pytest_kvfake.engine.messages import Request
 from pytest_kvfake.engine.multipart import boundary_of, fields_of
 from pytest_kvfake.engine.service import Command, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_kvfake.engine.messages import Request
 
 __all__ = ["CHECKS", "Caller", "body_limit", "normalise"]
 

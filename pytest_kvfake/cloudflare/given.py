@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_kvfake.cloudflare.state import Entry, normalised_id
 from pytest_kvfake.engine.jsontext import written
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from pytest_kvfake.cloudflare import FakeCloudflare
 
 __all__ = ["arrange", "differences"]

@@ -8,10 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_kvfake.cloudflare.answers import NOTHING, Enveloped, RawValue
-from pytest_kvfake.cloudflare.checks import Caller
 from pytest_kvfake.cloudflare.cursor import cursor_at
 from pytest_kvfake.cloudflare.rules import (
     check_key,
@@ -25,6 +24,9 @@ from pytest_kvfake.cloudflare.state import Account, CloudflareState, Entry, Name
 from pytest_kvfake.engine.jsontext import parsed, written
 from pytest_kvfake.engine.seed import identifier
 from pytest_kvfake.engine.service import Command, Outcome, ServiceError
+
+if TYPE_CHECKING:
+    from pytest_kvfake.cloudflare.checks import Caller
 
 __all__ = ["STEPS"]
 
@@ -212,11 +214,7 @@ def bulk_get(state: CloudflareState, command: Command, now: float) -> Outcome | 
         value = None if entry is None else _text_or_json(entry.value, kind)
         if isinstance(value, ServiceError):
             return value
-        if entry is not None and arguments["with_metadata"]:
-            value = {"value": value, "metadata": entry.metadata}
-            if entry.expiration is not None:
-                value["expiration"] = entry.expiration
-        values[key] = value
+        values[key] = _with_metadata(value, entry) if entry is not None and arguments["with_metadata"] else value
     return Outcome({"values": values})
 
 
@@ -381,6 +379,11 @@ def _bulk_entry(state: CloudflareState, item: dict[str, Any], now: float) -> Ent
         value = item["value"].encode("utf-8")
     refusal = check_metadata(text, limits) or check_value(len(value), limits)
     return refusal if refusal is not None else Entry(value, text, expiration)
+
+
+def _with_metadata(value: Any, entry: Entry) -> dict[str, Any]:
+    shown = {"value": value, "metadata": entry.metadata}
+    return shown if entry.expiration is None else {**shown, "expiration": entry.expiration}
 
 
 def _text_or_json(value: bytes, kind: str) -> Any:

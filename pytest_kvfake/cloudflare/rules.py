@@ -6,11 +6,13 @@ Source: the error table and the semantics of the contract (cloudflare.md 1, 5.1,
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_kvfake.cloudflare.limits import CloudflareLimits
 from pytest_kvfake.engine.jsontext import parsed
 from pytest_kvfake.engine.service import ServiceError
+
+if TYPE_CHECKING:
+    from pytest_kvfake.cloudflare.limits import CloudflareLimits
 
 __all__ = ["check_key", "check_metadata", "check_title", "check_value", "expiration_of", "metadata_text_of", "whole"]
 
@@ -47,7 +49,7 @@ def check_length(key: str, limits: CloudflareLimits) -> ServiceError | None:
 
 def expiration_of(
     ttl: object | None, expiration: object | None, limits: CloudflareLimits, now: float
-) -> int | None | ServiceError:
+) -> int | ServiceError | None:
     """Gives the second at which an entry expires.
 
     Args:
@@ -77,7 +79,7 @@ def expiration_of(
     return None
 
 
-def metadata_text_of(part: bytes | None) -> str | None | ServiceError:
+def metadata_text_of(part: bytes | None) -> str | ServiceError | None:
     """Gives the JSON text of a ``metadata`` part; None for no part, an empty one, and ``null``."""
     if not part:
         return None

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_kvfake.cloudflare.limits import CloudflareLimits
 from pytest_kvfake.engine.jsontext import parsed, written
 from pytest_kvfake.engine.keyspace import KeySpace
 from pytest_kvfake.engine.seed import identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_kvfake.cloudflare.limits import CloudflareLimits
 
 __all__ = ["DEFAULT_ACCOUNT", "Account", "CloudflareState", "Entry", "Namespace", "Token", "normalised_id"]
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_kvfake.contract.document import DIALECTS, Document, fill, overlaid, schemas_folder
+from pytest_kvfake.contract.document import DIALECTS, Document, fill, overlaid, pointed, schemas_folder
 from pytest_kvfake.contract.router import Router
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["Answer", "Case", "Sent", "Target", "load_cases", "run"]
 
@@ -266,7 +268,7 @@ class _Run:
                 yield f"error {rule.name} has the body {rule.body['text']!r}"
             return
         body = _json(answer.body) if answer.body else None
-        code, message = (_pointed(body, self.document.envelope.get(part)) for part in ("code", "message"))
+        code, message = (pointed(body, self.document.envelope.get(part)) for part in ("code", "message"))
         if code != rule.code:
             yield f"error {rule.name} has code {rule.code!r}, not {code!r}"
         match = self.router.match(request.method, request.target.partition("?")[0])
@@ -286,7 +288,11 @@ class _Run:
             "text_contains": lambda: str(self.filled(value)) in answer.body.decode("utf-8", "replace"),
             "not_envelope": lambda: not isinstance(_json(answer.body), dict),
         }
-        return None if checks[kind]() else f"body {kind} {json.dumps(self.filled(value), ensure_ascii=False)[:300]} expected"
+        return (
+            None
+            if checks[kind]()
+            else f"body {kind} {json.dumps(self.filled(value), ensure_ascii=False)[:300]} expected"
+        )
 
 
 def _by_dialect(value: Json) -> bool:
@@ -328,16 +334,7 @@ def _json(body: bytes) -> Json:
         return f"no JSON: {body[:80]!r}"
 
 
-def _pointed(value: Json, pointer: str | None) -> Json:
-    for step in (pointer or "").split("/")[1:]:
-        try:
-            value = value[int(step)] if isinstance(value, list) else value[step]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return None
-    return value
-
-
 def _saved(place: str, answer: Answer) -> Json:
     if place.startswith("header:"):
         return answer.headers.get(place.removeprefix("header:").lower())
-    return _pointed(_json(answer.body), place)
+    return pointed(_json(answer.body), place)

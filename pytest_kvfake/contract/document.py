@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pytest_kvfake.errors import ContractError, OptionError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = [
     "DIALECTS",
@@ -26,6 +28,7 @@ __all__ = [
     "Operation",
     "Parameter",
     "load",
+    "pointed",
     "schemas_folder",
     "services",
 ]
@@ -258,6 +261,18 @@ def overlaid(node: Json, dialect: str) -> Json:
     return node
 
 
+def pointed(value: Json, pointer: str | None) -> Json:
+    """Gives what a JSON pointer points to in any JSON value; None where there is nothing, or no pointer."""
+    for step in (pointer or "").split("/")[1:]:
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
 class _Lenient(string.Formatter):
     """Leaves placeholders in place that nobody knows."""
 
@@ -327,7 +342,7 @@ def services() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in schemas_folder().glob("*/openapi.json")))
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(service: str, dialect: str = "documented") -> Document:
     """Gives a service's contract in one dialect; read once per process.
 

@@ -8,11 +8,13 @@ here, and HEAD is never added by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_kvfake.contract.document import Document, Operation, Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Match", "Router"]
 

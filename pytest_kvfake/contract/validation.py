@@ -14,11 +14,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from pytest_kvfake.contract.document import Document, ErrorRule, Operation, Parameter
+from pytest_kvfake.contract.document import pointed
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
+
+    from pytest_kvfake.contract.document import Document, ErrorRule, Operation, Parameter
 
 __all__ = ["Violation", "check_answer", "check_request"]
 
@@ -49,7 +51,9 @@ class Violation:
 
     def __str__(self) -> str:
         said = f" The contract: {self.sentence}" if self.sentence else ""
-        return f"{self.operation or 'unknown operation'}, {self.side} {self.place}: {self.rule}; came {self.value}.{said}"
+        return (
+            f"{self.operation or 'unknown operation'}, {self.side} {self.place}: {self.rule}; came {self.value}.{said}"
+        )
 
 
 def check_request(
@@ -79,25 +83,16 @@ def check_request(
         The violations, in the order parameters, body.
     """
     found = _Findings(document, "request", operation)
-    given = parse_qsl(query, keep_blank_values=True, errors="replace")
-    known: set[str] = set(operation.settings.get("ignored_query", ()))
+    given = dict(parse_qsl(query, keep_blank_values=True, errors="replace"))
+    places: Mapping[str, Mapping[str, str]] = {"path": path, "query": given, "header": headers}
     for parameter in operation.parameters:
-        if parameter.location == "path" and parameter.name in path:
-            found.value(parameter, path[parameter.name])
-        elif parameter.location == "query":
-            known.add(parameter.name)
-            values = [value for name, value in given if name == parameter.name]
-            if values:
-                found.value(parameter, values[-1])
-            elif parameter.required:
-                found.missing(parameter)
-        elif parameter.location == "header":
-            value = headers.get(parameter.name)
-            if value is not None:
-                found.value(parameter, value)
-            elif parameter.required:
-                found.missing(parameter)
-    for name, value in given:
+        value = places.get(parameter.location, {}).get(parameter.name)
+        if value is not None:
+            found.value(parameter, value)
+        elif parameter.required and parameter.location in {"query", "header"}:
+            found.missing(parameter)
+    known = {parameter.name for parameter in operation.parameters if parameter.location == "query"}
+    for name, value in given.items():
         if name not in known:
             found.add(f"query {name}", "no such parameter is documented", value, "")
     _check_body(found, media_type, body, thorough=thorough)
@@ -237,7 +232,7 @@ def _check_catalogue(found: _Findings, rules: list[ErrorRule], value: Json) -> N
     """Code and text together have to be those of one error of the operation with that status."""
     if value is None:
         return
-    code, message = (_pointed(value, found.document.envelope.get(part)) for part in ("code", "message"))
+    code, message = (pointed(value, found.document.envelope.get(part)) for part in ("code", "message"))
     with_code = [rule for rule in rules if rule.code is None or rule.code == code]
     if not with_code:
         known = ", ".join(str(rule.code) for rule in rules)
@@ -312,15 +307,6 @@ def _first_items(value: Json) -> Json:
     return value
 
 
-def _pointed(value: Json, pointer: str | None) -> Json:
-    for step in (pointer or "").split("/")[1:]:
-        try:
-            value = value[int(step)] if isinstance(value, list) else value[step]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return None
-    return value
-
-
 def _leaves(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
     """The errors that say most: under ``oneOf`` and ``anyOf`` the branch that came nearest."""
     from jsonschema.exceptions import best_match
@@ -357,11 +343,11 @@ def _validator(document: Document, schema: Mapping[str, Json]) -> Draft202012Val
     if known is not None:
         return known[1]  # type: ignore[no-any-return] # the document does not know what is compiled
     from jsonschema import Draft202012Validator
-    from referencing import Registry, Resource
+    from referencing import Registry
     from referencing.jsonschema import DRAFT202012
 
     uri = f"urn:kvfake:{document.service}:{document.dialect}"
-    registry: Registry[Any] = Registry().with_resource(uri, Resource(document.raw, DRAFT202012))
+    registry: Registry[Any] = Registry().with_resource(uri, DRAFT202012.create_resource(document.raw))
     validator = Draft202012Validator(_absolute(schema, uri), registry=registry)
     document.compiled[id(schema)] = (schema, validator)  # the schema stays alive, so its id stays its own
     return validator
@@ -371,7 +357,9 @@ def _absolute(node: Json, uri: str) -> Json:
     """The schema with its local references made absolute, as it no longer stands inside the document."""
     if isinstance(node, dict):
         return {
-            name: uri + value if name == "$ref" and isinstance(value, str) and value.startswith("#") else _absolute(value, uri)
+            name: uri + value
+            if name == "$ref" and isinstance(value, str) and value.startswith("#")
+            else _absolute(value, uri)
             for name, value in node.items()
         }
     if isinstance(node, list):

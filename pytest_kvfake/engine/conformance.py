@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_kvfake.contract.document import Document, Operation
 from pytest_kvfake.contract.validation import Violation, check_answer, check_request
-from pytest_kvfake.engine.journal import Exchange
 from pytest_kvfake.engine.messages import Request, is_bodyless
 from pytest_kvfake.engine.multipart import boundary_of, fields_of
 from pytest_kvfake.engine.service import percent_decoded
 from pytest_kvfake.errors import ContractViolationError, OptionError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_kvfake.contract.document import Document, Operation
+    from pytest_kvfake.engine.journal import Exchange
 
 __all__ = ["CHECK_ANSWERS_VARIABLE", "STRICT_MODES", "Conformance", "Strict"]
 
@@ -149,7 +152,11 @@ def _decoded_body(request: Request, operation: Operation) -> tuple[str | None, A
     """The media type and the body as the document's schemas see it; bytes where it cannot be decoded."""
     sent = request.headers.get("content-type", "")
     media_type = sent.partition(";")[0].strip().lower()
-    if not request.body and request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+    if (
+        not request.body
+        and request.headers.get("content-length", "0") == "0"
+        and "transfer-encoding" not in request.headers
+    ):
         return None, b""
     if media_type == "multipart/form-data":
         boundary = boundary_of(sent)

@@ -6,12 +6,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
-from pytest_kvfake.contract.validation import Violation
-from pytest_kvfake.engine.messages import Request, Response
 from pytest_kvfake.engine.shown import redacted_target, shortened
 from pytest_kvfake.errors import JournalError
+
+if TYPE_CHECKING:
+    from pytest_kvfake.contract.validation import Violation
+    from pytest_kvfake.engine.messages import Request, Response
 
 __all__ = ["Exchange", "Exchanges", "Journal"]
 
@@ -289,7 +291,7 @@ class Journal(Sequence[Exchange]):
 
     async def wait_for_async(self, operation: str, *, count: int = 1, timeout: float = 5.0) -> Exchanges:
         """The same as `wait_for`, for ``await``."""
-        import asyncio  # noqa: PLC0415 - half of what importing this package would cost
+        import asyncio
 
         return await asyncio.to_thread(self.wait_for, operation, count=count, timeout=timeout)
 

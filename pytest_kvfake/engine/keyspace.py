@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sortedcontainers import SortedList
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["KeySpace", "Page"]
 

@@ -38,7 +38,7 @@ def fields_of(body: bytes, boundary: bytes) -> dict[str, bytes]:
             if isinstance(event, NeedData):
                 piece = view[position : position + _PIECE]
                 position += len(piece)
-                decoder.receive_data(piece if piece else None)  # type: ignore[arg-type] # it only extends a bytearray
+                decoder.receive_data(piece or None)  # type: ignore[arg-type] # it only extends a bytearray
             elif isinstance(event, Field | File):
                 name, pieces = event.name or "", []
             elif isinstance(event, Data):

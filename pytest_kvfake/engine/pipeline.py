@@ -65,6 +65,7 @@ def handle(world: World[S], head: Request, read_body: ReadBody) -> Delivery:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is ours, and the client shall not hang
         exchange = exchange if exchange is not None else open_journal(world, head, None)
         delivery = confess(world, exchange, error)
+    assert exchange is not None  # nothing but a bug comes before `open_journal`, and that opens it
     return close_journal(world, exchange, delivery, started)
 
 

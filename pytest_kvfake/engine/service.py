@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from pytest_kvfake.contract.document import Document, Operation
-from pytest_kvfake.engine.messages import Request, Response
+if TYPE_CHECKING:
+    from pytest_kvfake.contract.document import Document, Operation
+    from pytest_kvfake.engine.messages import Request, Response
 
 __all__ = [
     "Check",

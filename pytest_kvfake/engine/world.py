@@ -7,18 +7,20 @@ import threading
 import traceback
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from pytest_kvfake.contract.document import Document
 from pytest_kvfake.contract.router import Router
 from pytest_kvfake.engine import pipeline
-from pytest_kvfake.engine.clock import Clock
-from pytest_kvfake.engine.conformance import Conformance
 from pytest_kvfake.engine.faults.arming import Faults
 from pytest_kvfake.engine.journal import Exchange, Journal
 from pytest_kvfake.engine.messages import Delivery, Headers, ReadBody, Request, Response
 from pytest_kvfake.engine.service import Service, ServiceError, State
 from pytest_kvfake.errors import RuleError
+
+if TYPE_CHECKING:
+    from pytest_kvfake.contract.document import Document
+    from pytest_kvfake.engine.clock import Clock
+    from pytest_kvfake.engine.conformance import Conformance
 
 __all__ = ["Bug", "World"]
 

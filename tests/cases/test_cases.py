@@ -17,9 +17,7 @@ from pytest_kvfake.fake import Fake
 def fake_class(service: str) -> type[Fake]:
     module = importlib.import_module(f"pytest_kvfake.{service}")
     return next(
-        value
-        for name in module.__all__
-        if inspect.isclass(value := getattr(module, name)) and issubclass(value, Fake)
+        value for name in module.__all__ if inspect.isclass(value := getattr(module, name)) and issubclass(value, Fake)
     )
 
 
@@ -103,7 +101,7 @@ def matrix() -> Iterator:
 
 def can_run(case: Case) -> bool:
     kinds = {step["fault"].get("kind", "error") for step in case.raw["steps"] if "fault" in step}
-    faults = {name for name in dir(importlib.import_module("pytest_kvfake.engine.faults.arming").Faults)}
+    faults = set(dir(importlib.import_module("pytest_kvfake.engine.faults.arming").Faults))
     return kinds <= faults
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
 from types import EllipsisType, TracebackType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_kvfake.contract.document import GROUPS, Document, ErrorRule, Operation
-from pytest_kvfake.engine.clock import Clock
 from pytest_kvfake.engine.faults.kinds import ErrorKind, Kind, Phase
-from pytest_kvfake.engine.messages import Request
 from pytest_kvfake.engine.seed import draw
 from pytest_kvfake.engine.service import Command, ServiceError
 from pytest_kvfake.errors import UnknownFaultError, UnknownOperationError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from typing_extensions import Self
+
+    from pytest_kvfake.engine.clock import Clock
+    from pytest_kvfake.engine.messages import Request
 
 __all__ = ["BARE_STATUSES", "Fault", "Faults", "Group"]
 
@@ -81,7 +86,7 @@ class Fault:
         """Disarms it; a fault that was removed by hand is not missed at the end of the test."""
         self._remove(self)
 
-    def __enter__(self) -> Fault:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -148,7 +153,7 @@ class Faults:
         status: int | None = None,
         key: str | None = None,
         when: Callable[[Request], bool] | None = None,
-        times: int | None | EllipsisType = ...,
+        times: int | EllipsisType | None = ...,
         after: int = 0,
         every: int = 1,
         probability: float | None = None,
@@ -248,7 +253,7 @@ class Faults:
         where: str,
         key: str | None,
         when: Callable[[Request], bool] | None,
-        times: int | None | EllipsisType,
+        times: int | EllipsisType | None,
         after: int,
         every: int,
         probability: float | None,
@@ -327,4 +332,6 @@ class Faults:
         problem = "is not one that" if not fitting else "is more than one error that"
         shown = "".join(f"\n  {rule.name}: {rule.status}, {rule.code}" for rule in fitting or rules.values())
         near = did_you_mean(error, rules) if isinstance(error, str) and not fitting else ""
-        raise UnknownFaultError(f"{asked} {problem} {where} can answer.{near.partition(' Known')[0]} Candidates:{shown}")
+        raise UnknownFaultError(
+            f"{asked} {problem} {where} can answer.{near.partition(' Known')[0]} Candidates:{shown}"
+        )

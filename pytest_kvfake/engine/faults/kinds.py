@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pytest_kvfake.engine.service import ServiceError
+if TYPE_CHECKING:
+    from pytest_kvfake.engine.service import ServiceError
 
 __all__ = ["ErrorKind", "Kind", "Phase"]
 
