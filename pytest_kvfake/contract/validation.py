@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from pytest_kvfake.contract.document import pointed
+from pytest_kvfake.shown import masked, names_credential
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -50,9 +51,10 @@ class Violation:
     sentence: str = ""
 
     def __str__(self) -> str:
+        came = masked(self.value) if names_credential(self.place) else self.value
         said = f" The contract: {self.sentence}" if self.sentence else ""
         return (
-            f"{self.operation or 'unknown operation'}, {self.side} {self.place}: {self.rule}; came {self.value}.{said}"
+            f"{self.operation or 'unknown operation'}, {self.side} {self.place}: {self.rule}; came {came}.{said}"
         )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, overload
 
-from pytest_kvfake.engine.shown import redacted_target, shortened
 from pytest_kvfake.errors import JournalError
+from pytest_kvfake.shown import redacted_target, shortened
 
 if TYPE_CHECKING:
     from pytest_kvfake.contract.validation import Violation

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["masked", "redacted_headers", "redacted_target", "shortened"]
+__all__ = ["masked", "names_credential", "redacted_headers", "redacted_target", "shortened"]
 
 _KEPT = 4
 
@@ -21,7 +21,6 @@ _SCHEME = re.compile(r"(?:Basic|Bearer|Digest|Token) +", re.IGNORECASE)
 _SECRET = re.compile(
     r"auth|token|secret|password|cookie|signature|(?:api|org|access|user|service)[-_]?key", re.IGNORECASE
 )
-"""In the name of a header or query parameter: its value is a credential."""
 
 _QUERY_PAIR = re.compile(r"(?<=[?&])([^=&]+)=([^&]*)")
 
@@ -34,6 +33,11 @@ def shortened(text: str, limit: int = 80) -> str:
     return text if text.isprintable() else "".join(map(_printable, text))
 
 
+def names_credential(name: str) -> bool:
+    """Whether what has this name, a header or a query parameter, is a credential."""
+    return _SECRET.search(name) is not None
+
+
 def masked(credential: str) -> str:
     """Gives the first four characters of a credential, behind its scheme where it has one (``Bearer abcd…``)."""
     scheme = _SCHEME.match(credential)
@@ -44,7 +48,7 @@ def masked(credential: str) -> str:
 def redacted_headers(fields: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Gives header fields to be shown: credentials masked, values shortened."""
     for name, value in fields:
-        yield name, shortened(masked(value) if _SECRET.search(name) else value)
+        yield name, shortened(masked(value) if names_credential(name) else value)
 
 
 def redacted_target(target: str, limit: int = 120) -> str:
@@ -56,7 +60,7 @@ def redacted_target(target: str, limit: int = 120) -> str:
 
 def _masked_pair(pair: re.Match[str]) -> str:
     name, value = pair.groups()
-    return f"{name}={masked(value)}" if _SECRET.search(name) else pair[0]
+    return f"{name}={masked(value)}" if names_credential(name) else pair[0]
 
 
 def _printable(character: str) -> str:

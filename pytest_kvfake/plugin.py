@@ -1,0 +1,245 @@
+"""The pytest plugin: options, marker, fixtures, and the hooks that look after the fakes at the end of each test.
+
+It is imported in every pytest run, so it imports pytest and the standard library only. The fakes, the engine and
+the report come when the first fixture is set up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+import pytest_kvfake
+from pytest_kvfake import settings
+from pytest_kvfake.options import OPTIONS, RANDOM, checked
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Generator, Iterator
+    from types import ModuleType
+
+    from pytest_kvfake import FakeCloudflare
+    from pytest_kvfake.fake import Fake
+
+__all__ = ["FakeFactory"]
+
+F = TypeVar("F", bound="Fake[Any]")
+
+_MARKER = (
+    "kvfake(service=None, /, **options): options of the fakes in the fixtures kv_…, for all services or for the one "
+    'that is named: @pytest.mark.kvfake("cloudflare", dialect="observed").'
+)
+
+
+@dataclass
+class _Run:
+    """What one pytest run remembers.
+
+    Attributes:
+        options: what command line, environment and ini file set.
+        drawn: the seed, if one was drawn for the run.
+        item: the test that runs now.
+        log: prints the exchanges.
+    """
+
+    options: dict[str, Any]
+    drawn: int | None = None
+    item: pytest.Item | None = None
+    log: logging.StreamHandler[Any] | None = None
+
+
+_RUN = pytest.StashKey[_Run]()
+
+
+# Options and marker
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the options of the table."""
+    settings.add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    """Names the right option where one is misspelt; pytest only says that it doesn't know it."""
+    with _usage_errors():
+        settings.refuse_misspelt_arguments(args)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Reads the options once, so that a wrong one ends the run before any test."""
+    config.addinivalue_line("markers", _MARKER)
+    with _usage_errors():
+        settings.refuse_misspelt(config)
+        options = settings.configured(config)
+    run = config.stash[_RUN] = _Run(options)
+    if options.get("seed") == RANDOM:
+        from pytest_kvfake.engine.seed import random_seed  # noqa: PLC0415 - only for a seed that is drawn
+
+        run.drawn = options["seed"] = random_seed()
+        setattr(config.option, OPTIONS["seed"].key, str(run.drawn))  # so that xdist's workers take the same
+    if options.get("log"):
+        from pytest_kvfake import log  # noqa: PLC0415 - only if somebody wants to see it
+
+        # a copy of the stderr that pytest was started with: while it configures itself, nothing is captured
+        run.log = log.start(os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace"))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stops the log."""
+    run = config.stash.get(_RUN, None)
+    if run is not None and run.log is not None:
+        from pytest_kvfake import log  # noqa: PLC0415 - it is imported
+
+        log.LOGGER.removeHandler(run.log)
+        run.log.stream.close()
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Prints the seed that was drawn for the run."""
+    drawn = config.stash[_RUN].drawn
+    return None if drawn is None else f"kvfake: seed {drawn}, replay with {OPTIONS['seed'].flag}={drawn}"
+
+
+@contextlib.contextmanager
+def _usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except pytest_kvfake.OptionError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+# Fixtures
+
+
+def _scope(fixture_name: str, config: pytest.Config) -> Any:
+    del fixture_name
+    return config.stash[_RUN].options.get("scope", "function")
+
+
+@pytest.fixture(scope=_scope)
+def kv_cloudflare(request: pytest.FixtureRequest) -> Iterator[FakeCloudflare]:
+    """A running fake of Cloudflare Workers KV's REST API, verified at the end of the test."""
+    yield from _running(request, pytest_kvfake.FakeCloudflare)
+
+
+@pytest.fixture(scope="session")
+def kvfake_factory(pytestconfig: pytest.Config) -> Iterator[FakeFactory]:
+    """Makes fakes of any service with the options of the run.
+
+    ::
+
+        with kvfake_factory(FakeCloudflare, dialect="observed") as kv:
+            ...
+    """
+    factory = FakeFactory(pytestconfig.stash[_RUN].options)
+    yield factory
+    factory.stop()
+
+
+class FakeFactory:
+    """What the fixture ``kvfake_factory`` gives."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._options = options
+        self._made: weakref.WeakSet[Fake[Any]] = weakref.WeakSet()
+
+    def __call__(self, fake: type[F], **options: Any) -> F:
+        """Makes a fake that is not running yet; use it as a context manager.
+
+        Args:
+            fake: its class, such as ``FakeCloudflare``.
+            options: what its class takes; they go before command line, environment and ini file. The seed is the
+                same for every fake of a run unless it is given.
+
+        Raises:
+            OptionError: an option does not exist, or has a value it cannot take.
+        """
+        __tracebackhide__ = True
+        given = checked(options, where=f"kvfake_factory({fake.__name__}, …)", fake=fake)
+        made = fake(**{**_defaults(self._options, ""), **given})
+        self._made.add(made)
+        return made
+
+    def stop(self) -> None:
+        """Stops the fakes that were started and never stopped."""
+        for fake in list(self._made):
+            fake.stop()
+
+
+def _running(request: pytest.FixtureRequest, fake_class: type[F]) -> Iterator[F]:
+    """Starts a fake with the options of the fixture's node, and stops it."""
+    run = request.config.stash[_RUN]
+    try:
+        marked = settings.from_markers(request.node, fake_class)
+    except pytest_kvfake.OptionError as error:
+        _watch().raise_at(run.item, error)
+    fake = fake_class(**{**_defaults(run.options, request.node.nodeid), **marked})
+    fake.start()
+    try:
+        yield fake
+    finally:
+        fake.stop()
+
+
+def _defaults(options: dict[str, Any], node_id: str) -> dict[str, Any]:
+    """What is set for the whole run, and the seed of a node where none is."""
+    from pytest_kvfake.engine.seed import seed_of  # noqa: PLC0415 - a fake is about to be made
+
+    configured = {name: value for name, value in options.items() if OPTIONS[name].of_fakes}
+    return {"seed": seed_of(node_id), **configured}
+
+
+# The end of each test
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Remembers what was there before the test."""
+    item.config.stash[_RUN].item = item
+    if _has_fakes():
+        _watch().begin(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Verifies the fakes as a part of the test, so that it is the test that fails."""
+    result = yield
+    if _has_fakes():
+        _watch().verify(item)
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds what the fakes have to say to the report of a failed test."""
+    report = yield
+    if call.excinfo is not None and call.when != "teardown" and _has_fakes():
+        _watch().report_failure(item, report)
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Ends all waits before any fixture is torn down."""
+    if _has_fakes():
+        _watch().end(item)
+
+
+def _has_fakes() -> bool:
+    """Whether there can be any fake: the fixtures, or the tests themselves, have imported them."""
+    return "pytest_kvfake.fake" in sys.modules
+
+
+def _watch() -> ModuleType:
+    from pytest_kvfake import watch  # noqa: PLC0415 - it imports the fakes
+
+    return watch
