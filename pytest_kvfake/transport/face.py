@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_httpserver import HandlerType, HTTPServer, HTTPServerError, RequestMatcher
-from pytest_httpserver.httpserver import HTTPServerBase
+from pytest_httpserver.httpserver import HandlerType, HTTPServer, HTTPServerBase, HTTPServerError, RequestMatcher
 from werkzeug import Request as WerkzeugRequest
 from werkzeug import Response as WerkzeugResponse
 from werkzeug.test import EnvironBuilder
@@ -15,7 +14,7 @@ from pytest_kvfake.engine.messages import body_of, is_bodyless
 from pytest_kvfake.errors import KVFakeConnectionError
 from pytest_kvfake.transport.http1 import status_text
 from pytest_kvfake.transport.ports import host_for_url
-from pytest_kvfake.transport.wsgi import answer_of, breaking_off, request_of
+from pytest_kvfake.transport.wsgi import answer_of, breaking_off, hang_up, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,7 +38,7 @@ class ServerFace(HTTPServerBase):
         start: starts the fake.
         stop: stops it.
         running: whether it is started.
-        exchanges: gives what the journal holds, in order; an answer that was never made is None.
+        exchanges: gives what the journal holds, in order: number, request, and answer or None.
         bugs: hands over, once each, the exceptions that are bugs of the fake.
     """
 
@@ -53,7 +52,7 @@ class ServerFace(HTTPServerBase):
         start: Callable[[], object],
         stop: Callable[[], object],
         running: Callable[[], bool],
-        exchanges: Callable[[], Iterable[tuple[Request, Response | None]]],
+        exchanges: Callable[[], Iterable[tuple[int, Request, Response | None]]],
         bugs: Callable[[], list[Exception]],
     ) -> None:
         self._endpoint = endpoint
@@ -84,13 +83,16 @@ class ServerFace(HTTPServerBase):
     def log(self) -> list[tuple[WerkzeugRequest, WerkzeugResponse]]:
         """The journal's exchanges as werkzeug objects, since the last `clear_log`; a new list each time."""
         base = f"http://{host_for_url(self.host)}:{self.port}" if self.is_running() else "http://localhost"
-        answered = [(request, response) for request, response in self._exchanges() if response is not None]
-        return [_werkzeug_pair(base, *pair) for pair in answered[self._cleared :]]
+        return [
+            _werkzeug_pair(base, request, response)
+            for number, request, response in self._exchanges()
+            if response is not None and number > self._cleared
+        ]
 
     @log.setter
     def log(self, _log: list[tuple[WerkzeugRequest, WerkzeugResponse]]) -> None:
         """The base class sets it to an empty list to clear it."""
-        self._cleared = sum(response is not None for _, response in self._exchanges())
+        self._cleared = max((number for number, _, _ in self._exchanges()), default=self._cleared)
 
     def __repr__(self) -> str:
         where = f"port={self.port}" if self.is_running() else "not running"
@@ -179,6 +181,7 @@ def _respond(endpoint: Endpoint, waits: Waits, request: WerkzeugRequest, prefix:
     try:
         answer = answer_of(endpoint, waits, asked, body_of(request.get_data()))
     except KVFakeConnectionError as error:
+        hang_up(request.environ)
         # Raised here it would be reported by check() as an error of a handler. Raised while the server sends,
         # it is a ConnectionError, which werkzeug takes for a client that went away: it closes the connection.
         return WerkzeugResponse(breaking_off(b"", error), status=500)

@@ -238,7 +238,7 @@ def _line_error(line: str) -> str:
     if text == "PRI * HTTP/2.0":
         return "http2"
     words = text.split(" ")
-    if len(words) == 2 and words[1]:
+    if len(words) == 2 and words[0] == "GET" and words[1].startswith("/"):
         return "http09"
     if len(words) == 3 and words[1] and re.fullmatch(r"HTTP/\d+(\.\d+)?", words[2]):
         return "version"

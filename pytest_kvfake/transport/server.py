@@ -115,21 +115,27 @@ class SocketServer:
         accepting.start()
 
     def _shut(self) -> list[threading.Thread]:
-        """Closes the listener, cuts every connection, and gives their threads."""
+        """Closes the listener, then cuts every connection, so that a client that is cut and tries again is refused.
+
+        Returns:
+            The threads of the connections.
+        """
         with self._lock:
             listener, self._listener = self._listener, None
             accepting, self._accepting = self._accepting, None
-            threads = list(self._connections.values())
-            self._idle.clear()
-            if not threads:
-                self._idle.set()
-            for connection in self._connections:
-                connection.cut()
         if listener is not None:
             _wake(listener, self.host, self.port)
             if accepting is not None:
                 accepting.join(LAST_STEP)
             listener.close()
+        with self._lock:
+            threads = list(self._connections.values())
+            if threads:
+                self._idle.clear()
+            else:
+                self._idle.set()
+            for connection in self._connections:
+                connection.cut()
         return threads
 
     def _accept(self, listener: socket.socket) -> None:

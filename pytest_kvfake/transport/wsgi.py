@@ -8,6 +8,8 @@ Elsewhere the target is built from ``PATH_INFO``: ``%2F`` becomes ``/`` and the 
 from __future__ import annotations
 
 import re
+import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from pytest_kvfake.engine.messages import Delivery, Endpoint, ReadBody, WireFault
     from pytest_kvfake.transport.waits import Waits
 
-__all__ = ["Answer", "answer_of", "breaking_off", "mount", "request_of", "wsgi_app"]
+__all__ = ["Answer", "answer_of", "breaking_off", "hang_up", "mount", "request_of", "wsgi_app"]
 
 PIECE = 262_144
 """Bytes that are read at once from ``wsgi.input``."""
@@ -72,7 +74,11 @@ def wsgi_app(endpoint: Endpoint, waits: Waits) -> WSGIApplication:
     """
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        answer = answer_of(endpoint, waits, request_of(environ), _body_reader(environ))
+        try:
+            answer = answer_of(endpoint, waits, request_of(environ), _body_reader(environ))
+        except KVFakeConnectionError:
+            hang_up(environ)
+            raise
         start_response(answer.status, answer.fields)
         return answer.parts
 
@@ -125,9 +131,12 @@ def answer_of(endpoint: Endpoint, waits: Waits, request: Request, read_body: Rea
 
 
 def _answer(response: Response, *, parts: Iterable[bytes], length: int | None = None) -> Answer:
-    # http10: PEP 3333 leaves Transfer-Encoding and Connection to the server.
-    fields = answer_fields(response, http10=True, length=length)[:-1]
-    latin = [(name, encode_field(value).decode("latin-1")) for name, value in fields]
+    # PEP 3333 leaves the transfer coding to the server.
+    latin = [
+        (name, encode_field(value).decode("latin-1"))
+        for name, value in answer_fields(response, length=length)
+        if name != "Transfer-Encoding"
+    ]
     return Answer(status_text(response.status), latin, parts)
 
 
@@ -143,6 +152,14 @@ def _damaged(response: Response, method: str, fault: WireFault) -> Answer:
         body = body[: wire.kept_bytes(body, fault.amount)]
     error = KVFakeConnectionError(f"{fault.kind}: {len(body)} bytes of a body of {length} were sent")
     return _answer(response, parts=breaking_off(body, error), length=length)
+
+
+def hang_up(environ: WSGIEnvironment) -> None:
+    """Ends the connection under werkzeug's server, which else waits on it for another request."""
+    connection = environ.get("werkzeug.socket")
+    if connection is not None:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def breaking_off(sent: bytes, error: KVFakeConnectionError) -> Iterator[bytes]:
