@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import string
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -204,8 +204,12 @@ class Document:
         return node
 
     def limits_as(self, kind: Callable[..., L]) -> L:
-        """Gives a dataclass of limits, each field with the documented number of that name."""
-        return kind(**{one.name: self.limits[one.name].value for one in fields(kind)})  # type: ignore[arg-type] # a dataclass is its own factory
+        """Gives a dataclass of limits, each field with the documented number of that name.
+
+        A field with a default is one that a test may set although no number is documented.
+        """
+        limits = [one.name for one in fields(kind) if one.default is MISSING]  # type: ignore[arg-type] # a dataclass is its own factory
+        return kind(**{name: self.limits[name].value for name in limits})
 
     def errors_of(self, operation: Operation) -> tuple[ErrorRule, ...]:
         """Gives every error that the operation can answer."""

@@ -105,8 +105,9 @@ class World(Generic[S]):
         """Gives a refusal of the service as the exception of a write without HTTP."""
         assert error.name is not None
         verb = self.document.operations[operation].settings.get("verb", "")
-        text = self.document.errors[error.name].text({"verb": verb, **error.values})
-        return RuleError(error.name, f"{text or error.name} ({self.service.name} would refuse this write)")
+        rule = self.document.errors[error.name]
+        text = rule.text({"verb": verb, **error.values}) or f"{error.name}: {rule.when}"
+        return RuleError(error.name, f"{text} ({self.service.name} would refuse this write)")
 
     def bug(self, exchange: Exchange, error: BaseException) -> None:
         """Remembers an unexpected exception, for ``verify()``."""
