@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pytest_kvfake.errors import ContractError, OptionError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = [
     "DIALECTS",
@@ -180,7 +180,11 @@ class Document:
             self.service: str = ours["service"]
             self.envelope: Mapping[str, str] = ours.get("envelope", {})
             self.answers: Mapping[str, Json] = ours.get("answers", {})
-            self.errors = {name: _error(name, rule) for name, rule in ours["errors"].items()}
+            self.errors = {
+                name: _error(name, rule)
+                for name, rule in ours["errors"].items()
+                if dialect in rule.get("dialects", DIALECTS)
+            }
             self.limits = {name: _limit(name, rule) for name, rule in ours.get("limits", {}).items()}
             self.servers: list[dict[str, Json]] = self.raw.get("servers", [{"url": "/"}])
             self.roots = tuple(server["url"].rstrip("/") for server in self.servers)
@@ -225,22 +229,27 @@ class Document:
                 raw = item[method]
                 settings = raw.get("x-kvfake", {})
                 name = raw["operationId"]
-                templates = (template, *also, *settings.get("also_at", ()), *_aliases(template, name, aliases))
+                served = [alias for alias in aliases if _is_served(alias, template, name)]
+                under = (root + template[len(alias["of"]) :] for alias in served for root in alias["under"])
+                more = (node for alias in served for node in alias.get("parameters", ()))
+                errors = (*settings.get("errors", ()), *self._everywhere)
                 yield Operation(
                     name=name,
                     method=method.upper(),
-                    templates=templates,
-                    parameters=tuple(self._parameters(item, raw)),
+                    templates=(template, *also, *settings.get("also_at", ()), *under),
+                    parameters=tuple(
+                        self._parameters((*item.get("parameters", ()), *raw.get("parameters", ()), *more))
+                    ),
                     groups=frozenset(settings.get("groups", ())),
                     key=settings.get("key"),
-                    errors=tuple(dict.fromkeys((*settings.get("errors", ()), *self._everywhere))),
+                    errors=tuple(dict.fromkeys(error for error in errors if error in self.errors)),
                     faults_not=frozenset(settings.get("faults", {}).get("not", ())),
                     settings=settings,
                     raw=raw,
                 )
 
-    def _parameters(self, item: Mapping[str, Json], raw: Mapping[str, Json]) -> Iterator[Parameter]:
-        for node in (*item.get("parameters", ()), *raw.get("parameters", ())):
+    def _parameters(self, nodes: Iterable[Json]) -> Iterator[Parameter]:
+        for node in nodes:
             found = self.resolve(node)
             yield Parameter(
                 name=found["name"],
@@ -316,12 +325,9 @@ def _limit(name: str, rule: Mapping[str, Json]) -> LimitRule:
     return LimitRule(name, rule["value"], rule["unit"], rule.get("error"), rule["certainty"], rule.get("source", ""))
 
 
-def _aliases(template: str, operation: str, aliases: Any) -> Iterator[str]:
-    for alias in aliases:
-        if template.startswith(alias["of"]) and operation not in alias.get("without", ()):
-            rest = template[len(alias["of"]) :]
-            if not rest or rest.startswith("/"):
-                yield from (root + rest for root in alias["under"])
+def _is_served(alias: Mapping[str, Json], template: str, operation: str) -> bool:
+    root = alias["of"]
+    return (template == root or template.startswith(f"{root}/")) and operation not in alias.get("without", ())
 
 
 @lru_cache(maxsize=1)

@@ -260,7 +260,8 @@ def _response(document: Document, operation: Operation | None, status: int) -> M
         responses = operation.raw.get("responses", {})
         node = responses.get(str(status), responses.get(wildcard, responses.get("default")))
     else:
-        node = document.raw.get("components", {}).get("responses", {}).get("unrouted")
+        shared = document.raw.get("components", {}).get("responses", {})
+        node = shared.get("unrouted" if status >= 400 else "preflight")
         node = node if node is not None else _any_failure(document, wildcard)
     found: Mapping[str, Json] | None = document.resolve(node)
     return found

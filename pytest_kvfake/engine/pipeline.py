@@ -133,15 +133,15 @@ def decide(world: World[S], command: Command, exchange: Exchange) -> Outcome | S
     return record(exchange, result)
 
 
-def check(world: World[S], command: Command) -> ServiceError | None:
-    """Gives the first refusal of the service's checks, in the contract's order."""
+def check(world: World[S], command: Command) -> ServiceError | Outcome | None:
+    """Gives what the service's checks, in the contract's order, answer by themselves: mostly a refusal."""
     now = world.clock.now()
     for one in world.service.checks:
-        refusal = one(world.state, command, now)
-        if refusal is not None:
-            return refusal
+        answer = one(world.state, command, now)
+        if answer is not None:
+            return answer
     if command.operation is None:
-        raise AssertionError(f"No check of {world.service.name} refused a request that no operation answers.")
+        raise AssertionError(f"No check of {world.service.name} answered a request that no operation answers.")
     return None
 
 

@@ -145,8 +145,9 @@ class Context:
     seed: int
 
 
-Check = Callable[[S, Command, float], ServiceError | None]
-"""``check(state, command, now)``: nothing, or the error with which the service refuses. Runs without the lock."""
+Check = Callable[[S, Command, float], ServiceError | Outcome | None]
+"""``check(state, command, now)``: nothing, the error with which the service refuses, or the outcome of a request
+that no operation answers (OPTIONS). Runs without the lock."""
 
 Step = Callable[[S, Command, float], Outcome | ServiceError]
 """``step(state, command, now)``: existence, conditions, quotas and the change in one piece, under the lock."""
@@ -159,7 +160,7 @@ class Service(Generic[S]):
     Attributes:
         name: of its folder, its document and its fixture.
         normalise: the request as the service reads it (verb override, slashes, roots).
-        checks: in the contract's order; each sees what the ones before it have read. Together they refuse
+        checks: in the contract's order; each sees what the ones before it have read. Together they answer
             every command without an operation.
         steps: by operation, the same set as in the document.
         render: makes an answer of a step's outcome or of an error.
