@@ -67,7 +67,7 @@ def __dir__() -> list[str]:
 
 
 def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - costs more than all the rest
+    from importlib.metadata import PackageNotFoundError, version  # costs more than all the rest
 
     try:
         return version("pytest-kvfake")

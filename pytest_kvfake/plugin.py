@@ -80,12 +80,12 @@ def pytest_configure(config: pytest.Config) -> None:
         options = settings.configured(config)
     run = config.stash[_RUN] = _Run(options)
     if options.get("seed") == RANDOM:
-        from pytest_kvfake.engine.seed import random_seed  # noqa: PLC0415 - only for a seed that is drawn
+        from pytest_kvfake.engine.seed import random_seed  # only for a seed that is drawn
 
         run.drawn = options["seed"] = random_seed()
         setattr(config.option, OPTIONS["seed"].key, str(run.drawn))  # so that xdist's workers take the same
     if options.get("log"):
-        from pytest_kvfake import log  # noqa: PLC0415 - only if somebody wants to see it
+        from pytest_kvfake import log  # only if somebody wants to see it
 
         # a copy of the stderr that pytest was started with: while it configures itself, nothing is captured
         run.log = log.start(os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace"))
@@ -95,7 +95,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stops the log."""
     run = config.stash.get(_RUN, None)
     if run is not None and run.log is not None:
-        from pytest_kvfake import log  # noqa: PLC0415 - it is imported
+        from pytest_kvfake import log  # it is imported
 
         log.LOGGER.removeHandler(run.log)
         run.log.stream.close()
@@ -190,7 +190,7 @@ def _running(request: pytest.FixtureRequest, fake_class: type[F]) -> Iterator[F]
 
 def _defaults(options: dict[str, Any], node_id: str) -> dict[str, Any]:
     """What is set for the whole run, and the seed of a node where none is."""
-    from pytest_kvfake.engine.seed import seed_of  # noqa: PLC0415 - a fake is about to be made
+    from pytest_kvfake.engine.seed import seed_of  # a fake is about to be made
 
     configured = {name: value for name, value in options.items() if OPTIONS[name].of_fakes}
     return {"seed": seed_of(node_id), **configured}
@@ -240,6 +240,6 @@ def _has_fakes() -> bool:
 
 
 def _watch() -> ModuleType:
-    from pytest_kvfake import watch  # noqa: PLC0415 - it imports the fakes
+    from pytest_kvfake import watch  # it imports the fakes
 
     return watch

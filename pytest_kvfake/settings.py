@@ -117,7 +117,7 @@ def _written(marker: pytest.Mark) -> list[str]:
 
 
 def _service(args: tuple[Any, ...], where: str) -> str:
-    from pytest_kvfake.contract.document import services  # noqa: PLC0415 - only if a marker names a service
+    from pytest_kvfake.contract.document import services  # only if a marker names a service
 
     known = services()
     if len(args) > 1:

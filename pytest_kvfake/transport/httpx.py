@@ -234,7 +234,7 @@ async def _wait_async(waits: Waits, seconds: float | None) -> WaitEnd:
     A timer of the event loop would stand still under freezegun. A cancelled wait ends its thread at once; the
     limiter of its own lets any number of requests hang at the same time.
     """
-    import anyio.to_thread  # noqa: PLC0415 - httpx requires it, and loads it only when something is async
+    import anyio.to_thread  # httpx requires it, and loads it only when something is async
 
     cancelled = threading.Event()
     try:

@@ -101,7 +101,7 @@ def mount(endpoint: Endpoint, waits: Waits, httpserver: HTTPServer, *, prefix: s
     Returns:
         The base URL, without a slash at its end.
     """
-    from pytest_kvfake.transport.face import mounted  # noqa: PLC0415 - a plain WSGI application needs no httpserver
+    from pytest_kvfake.transport.face import mounted  # a plain WSGI application needs no httpserver
 
     return mounted(endpoint, waits, httpserver, prefix)
 
