@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_kvfake.contract.validation import Violation, check_answer, check_request
+from pytest_kvfake.engine import codecs
 from pytest_kvfake.engine.messages import Request, is_bodyless
 from pytest_kvfake.engine.multipart import boundary_of, fields_of
 from pytest_kvfake.engine.service import percent_decoded
@@ -116,15 +117,15 @@ class Conformance:
         operation = self._document.operations.get(exchange.operation or "")
         if operation is not None and self.strict != "off":
             found += self._check_request(operation, exchange)
-        if self.answers and exchange.response is not None and exchange.response.stream is None:
-            response = exchange.response
+        response = exchange.response
+        if self.answers and response is not None:
             found += check_answer(
                 self._document,
                 operation,
                 status=response.status,
                 headers=response.headers,
                 body=response.body,
-                bodyless=is_bodyless(exchange.request.method, response.status),
+                bodyless=is_bodyless(exchange.request.method, response.status) or response.stream is not None,
                 injected=exchange.fault is not None,
                 thorough=self._thorough,
             )
@@ -158,20 +159,27 @@ def _decoded_body(request: Request, operation: Operation) -> tuple[str | None, A
         and "transfer-encoding" not in request.headers
     ):
         return None, b""
+    data = _without_coding(request)
     if media_type == "multipart/form-data":
         boundary = boundary_of(sent)
         try:
-            parts = fields_of(request.body, boundary) if boundary is not None else {}
+            parts = fields_of(data, boundary) if boundary is not None else {}
         except ValueError:
-            return media_type, request.body
+            return media_type, data
         described = operation.raw.get("requestBody", {}).get("content", {}).get(media_type, {})
         return media_type, {name: _field(part, described.get("encoding", {}).get(name)) for name, part in parts.items()}
     if media_type == "application/json" or media_type.endswith("+json"):
         try:
-            return media_type, json.loads(request.body)
-        except ValueError:
-            return media_type, request.body
-    return media_type or "application/octet-stream", request.body
+            return media_type, json.loads(data)
+        except (ValueError, RecursionError):
+            return media_type, data
+    return media_type or "application/octet-stream", data
+
+
+def _without_coding(request: Request) -> bytes:
+    coding = request.headers.get("content-encoding", "").lower()
+    plain = codecs.decoded(request.body, coding) if coding in codecs.CODINGS else None
+    return request.body if plain is None else plain
 
 
 def _field(part: bytes, encoding: dict[str, Any] | None) -> Any:
