@@ -85,9 +85,9 @@ def _brotli_decoded(data: bytes) -> bytes | None:
 @lru_cache(maxsize=1)
 def _brotli() -> Any:
     try:
-        import brotli  # noqa: PLC0415 - see above
+        import brotli
     except ImportError:
-        import brotlicffi  # noqa: PLC0415 - the same beside CPython
+        import brotlicffi
 
         return brotlicffi
     return brotli
