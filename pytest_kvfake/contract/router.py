@@ -1,14 +1,16 @@
 """Path templates to one compiled pattern per method, on the raw target.
 
 Where two templates of a method meet, the more literal one *counted from the last segment* wins: read from the
-left, ``GET /hive/{hive}/key-value/{key}`` would win over ``GET /hive/{hive}/{type}/keys``. Nothing is decoded
-here, and HEAD is never added by itself.
+left, ``GET /hive/{hive}/key-value/{key}`` would win over ``GET /hive/{hive}/{type}/keys``. A service may have
+several roots: a path that fits a more literal root belongs to that one alone, whether or not an operation is
+there. Nothing is decoded here, and HEAD is never added by itself.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pytest_kvfake.contract.document import Document, Operation, Parameter
@@ -48,10 +50,11 @@ class Router:
     def __init__(self, document: Document) -> None:
         self.routes: list[_Route] = []
         for server in document.servers:
+            others = _forms_before(server, document) if server.get("variables") else ""
             for operation in document.operations.values():
                 for template in operation.templates:
                     full = server["url"].rstrip("/") + template
-                    self.routes.append(_route(operation, full, server.get("variables", {})))
+                    self.routes.append(_route(operation, full, server.get("variables", {}), others))
         self.routes.sort(key=lambda route: route.rank)
         self._by_method = {
             method: _Table([route for route in self.routes if route.operation.method == method])
@@ -85,10 +88,10 @@ class _Table:
     def __init__(self, routes: list[_Route]) -> None:
         self.routes = routes
         self._pattern = re.compile("|".join(f"({route.pattern})" for route in routes))
-        self._targets: dict[int, tuple[Operation, tuple[str, ...], int]] = {}
+        self._targets: dict[int, tuple[Operation, tuple[tuple[str, int], ...]]] = {}
         group = 1
         for route in routes:
-            self._targets[group] = (route.operation, route.names, group + 1 + len(route.names))
+            self._targets[group] = (route.operation, tuple(zip(route.names, count(group + 1), strict=False)))
             group += 1 + len(route.names)
 
     def match(self, raw_path: str) -> Match | None:
@@ -97,11 +100,34 @@ class _Table:
             return None
         index = found.lastindex
         assert index is not None  # every alternative is a group that closes last
-        operation, names, end = self._targets[index]
-        return Match(operation, dict(zip(names, found.groups()[index : end - 1], strict=True)))
+        operation, places = self._targets[index]
+        return Match(operation, {name: found[group] for name, group in places})
 
 
-def _route(operation: Operation, template: str, variables: Mapping[str, Any]) -> _Route:
+def _forms_before(server: Mapping[str, Any], document: Document) -> str:
+    """Excludes, at the head of a pattern, the paths that fit a root which is more literal than this one."""
+    first = {template.split("/")[1] for operation in document.operations.values() for template in operation.templates}
+    heads = "|".join(sorted(_free(segment) for segment in first))
+    forms = [
+        f"{'/'.join(map(_free, other['url'].rstrip('/').split('/')))}/(?:{heads})(?![^/])"
+        for other in document.servers
+        if _freedom(other) < _freedom(server)
+    ]
+    return f"(?!{'|'.join(forms)})" if forms else ""
+
+
+def _freedom(server: Mapping[str, Any]) -> tuple[int, int]:
+    """The order of roots: the fewer variables and the more literal segments, the sooner."""
+    segments = server["url"].strip("/").split("/")
+    free = sum("{" in segment for segment in segments)
+    return free, free - len(segments)
+
+
+def _free(segment: str) -> str:
+    return "[^/]+" if "{" in segment else re.escape(segment)
+
+
+def _route(operation: Operation, template: str, variables: Mapping[str, Any], before: str) -> _Route:
     parameters = {parameter.name: parameter for parameter in operation.parameters if parameter.location == "path"}
     for name in variables:
         parameters.setdefault(name, Parameter(name, "path", required=True, schema={}))
@@ -112,7 +138,9 @@ def _route(operation: Operation, template: str, variables: Mapping[str, Any]) ->
         return f"({_parameter_pattern(parameters[found[1]])})"
 
     pieces = re.split(r"(\{[^{}]+\})", template)
-    pattern = "".join(_PLACEHOLDER.sub(group, piece) if piece.startswith("{") else re.escape(piece) for piece in pieces)
+    pattern = before + "".join(
+        _PLACEHOLDER.sub(group, piece) if piece.startswith("{") else re.escape(piece) for piece in pieces
+    )
     rank = tuple(_rank(segment, parameters) for segment in reversed(template.split("/")))
     segments = tuple(_segment(segment, parameters) for segment in template.split("/"))
     return _Route(operation, template, rank, pattern, tuple(names), segments)
