@@ -29,7 +29,6 @@ from pytest_kvfake.transport.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
     from os import PathLike
     from types import TracebackType
 
@@ -37,7 +36,8 @@ if TYPE_CHECKING:
     from pytest_httpserver import HTTPServer
     from typing_extensions import Self
 
-    from pytest_kvfake.engine.faults.arming import Fault, Faults
+    from pytest_kvfake.engine.faults.arming import Fault
+    from pytest_kvfake.engine.faults.vocabulary import Faults
     from pytest_kvfake.transport.face import ServerFace
     from pytest_kvfake.transport.httpx import KVFakeTransport
 
@@ -163,6 +163,7 @@ class Fake(ABC, Generic[S]):
             raise UsageError(f"{self!r} is running already.")
         self._waits = Waits(self._wait_limit)
         self._socket_server = SocketServer(self.world, host=self._host, port=self._port, waits=self._waits)
+        self.faults.refuse_connections = self._socket_server.refuse
         Fake._openings += 1
         self.opened = Fake._openings
         _started.add(self)
@@ -173,6 +174,7 @@ class Fake(ABC, Generic[S]):
         server, self._socket_server = self._socket_server, None
         self._waits.release()
         if server is not None:
+            self.faults.refuse_connections = None
             server.stop()
 
     def release(self) -> None:
@@ -384,12 +386,6 @@ class Fake(ABC, Generic[S]):
         from pytest_kvfake.transport.wsgi import mount
 
         return mount(self.world, self._waits, httpserver).rstrip("/") + self.base_path
-
-    def refused(self) -> AbstractContextManager[None]:
-        """Refuses all connections inside a ``with`` block; the port is the same afterwards."""
-        if self._socket_server is None:
-            raise NotRunningError("Only a running fake can refuse connections.")
-        return self._socket_server.refuse()
 
     @property
     def _url_host(self) -> str:

@@ -308,6 +308,7 @@ def _read_items(error: str, kind: str, fits: Callable[[Any], bool]) -> Callable[
             if not fits(item):
                 return ServiceError(error, {"reason": f"cannot unmarshal item {index} into {kind}"})
         command.arguments["items"] = items
+        command.bulk_keys = [item["key"] if isinstance(item, dict) else item for item in items]
         return None
 
     return read
@@ -328,6 +329,7 @@ def _read_bulk_get(state: CloudflareState, command: Command) -> ServiceError | N
     keys = body.get("keys", [])
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         return ServiceError("malformed_bulk_get", {"reason": "cannot unmarshal keys into an array of strings"})
+    command.bulk_keys = keys
     command.arguments.update(keys=keys, type=body.get("type", "text"), with_metadata=body.get("withMetadata") is True)
     return None
 

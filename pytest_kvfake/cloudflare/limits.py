@@ -29,6 +29,13 @@ class CloudflareLimits:
         list_namespaces_default: the ``per_page`` where none is given.
         namespaces_per_account: most namespaces of one account.
         title_characters: longest namespace title.
+        requests_per_five_minutes: of one user; only ``faults.rate_limit`` enforces it, as those below.
+        requests_per_second: from one address.
+        writes_per_key: writes to one key in a second.
+        free_reads_per_day: of a free account.
+        free_writes_per_day: of a free account.
+        free_deletes_per_day: of a free account.
+        free_lists_per_day: of a free account.
     """
 
     key_bytes: int
@@ -48,3 +55,10 @@ class CloudflareLimits:
     list_namespaces_default: int
     namespaces_per_account: int
     title_characters: int
+    requests_per_five_minutes: int
+    requests_per_second: int
+    writes_per_key: int
+    free_reads_per_day: int
+    free_writes_per_day: int
+    free_deletes_per_day: int
+    free_lists_per_day: int

@@ -26,6 +26,8 @@ from pytest_kvfake.engine.seed import identifier
 from pytest_kvfake.engine.service import Command, Outcome, ServiceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_kvfake.cloudflare.checks import Caller
 
 __all__ = ["STEPS"]
@@ -110,7 +112,8 @@ def write_value(state: CloudflareState, command: Command, now: float) -> Outcome
     refusal = check_metadata(arguments["metadata"], limits) or check_value(arguments["length"], limits)
     if refusal is not None:
         return refusal
-    namespace.entries.put(key, Entry(arguments["value"], arguments["metadata"], expiration), now, expiration)
+    entry = Entry(arguments["value"], arguments["metadata"], expiration)
+    command.view(namespace.entries).put(key, entry, now, expiration)
     return Outcome(NOTHING)
 
 
@@ -129,7 +132,7 @@ def delete_value(state: CloudflareState, command: Command, now: float) -> Outcom
     if isinstance(found, ServiceError):
         return found
     namespace, key = found
-    namespace.entries.delete(key, now)
+    command.view(namespace.entries).delete(key, now)
     return Outcome(NOTHING)
 
 
@@ -148,10 +151,10 @@ def list_keys(state: CloudflareState, command: Command, now: float) -> Outcome |
     refusal = check_length(arguments["prefix"], state.limits)
     if refusal is not None:
         return refusal
-    page = namespace.entries.page(
+    page = command.view(namespace.entries).page(
         prefix=arguments["prefix"], after=arguments["after"], limit=arguments["limit"], now=now
     )
-    cursor = cursor_at(page.items[-1][0], state.seed) if page.more else ""
+    cursor = cursor_at(page.last, state.seed) if page.more else ""
     items = [_listed(key, entry) for key, entry in page.items]
     return Outcome(Enveloped(items, {"count": len(items), "cursor": cursor}))
 
@@ -172,9 +175,11 @@ def bulk_write(state: CloudflareState, command: Command, now: float) -> Outcome 
             return entry
         if entries.setdefault(key, entry) != entry:
             return ServiceError("duplicate_key", {"key": key})
+    space = command.view(namespace.entries)
     for key, entry in entries.items():
-        namespace.entries.put(key, entry, now, entry.expiration)
-    return Outcome({"successful_key_count": len(entries), "unsuccessful_keys": []})
+        if key not in command.failing:
+            space.put(key, entry, now, entry.expiration)
+    return _bulk_outcome(entries, command)
 
 
 def bulk_delete(state: CloudflareState, command: Command, now: float) -> Outcome | ServiceError:
@@ -186,9 +191,11 @@ def bulk_delete(state: CloudflareState, command: Command, now: float) -> Outcome
     if isinstance(items, ServiceError):
         return items
     keys = dict.fromkeys(items)
+    space = command.view(namespace.entries)
     for key in keys:
-        namespace.entries.delete(key, now)
-    return Outcome({"successful_key_count": len(keys), "unsuccessful_keys": []})
+        if key not in command.failing:
+            space.delete(key, now)
+    return _bulk_outcome(keys, command)
 
 
 def bulk_get(state: CloudflareState, command: Command, now: float) -> Outcome | ServiceError:
@@ -206,7 +213,8 @@ def bulk_get(state: CloudflareState, command: Command, now: float) -> Outcome | 
         return ServiceError("too_many_keys_to_get", {"limit": limits.bulk_get_keys})
     if kind not in ("text", "json"):
         return ServiceError("invalid_type", {"type": kind})
-    found = {key: namespace.entries.get(key, now) for key in keys}
+    space = command.view(namespace.entries)
+    found: dict[str, Entry | None] = {key: space.get(key, now) for key in keys}
     if sum(len(entry.value) for entry in found.values() if entry is not None) > limits.bulk_get_bytes:
         return ServiceError("bulk_get_too_large")
     values: dict[str, Any] = {}
@@ -316,7 +324,7 @@ def _entry(state: CloudflareState, command: Command, now: float) -> Entry | Serv
     if isinstance(found, ServiceError):
         return found
     namespace, key = found
-    entry = namespace.entries.get(key, now)
+    entry: Entry | None = command.view(namespace.entries).get(key, now)
     return entry if entry is not None else ServiceError("key_not_found")
 
 
@@ -358,6 +366,13 @@ def _items(command: Command, limit: int, error: str) -> list[Any] | ServiceError
         return ServiceError("bulk_request_too_large")
     items: list[Any] = command.arguments["items"]
     return items if len(items) <= limit else ServiceError(error, {"limit": limit})
+
+
+def _bulk_outcome(keys: Iterable[str], command: Command) -> Outcome:
+    """Counts what was done, and names what a fault has kept from being done (9.4)."""
+    done = [key for key in keys if key not in command.failing]
+    failed = [key for key in keys if key in command.failing]
+    return Outcome({"successful_key_count": len(done), "unsuccessful_keys": failed})
 
 
 def _bulk_entry(state: CloudflareState, item: dict[str, Any], now: float) -> Entry | ServiceError:

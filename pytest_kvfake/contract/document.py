@@ -86,7 +86,21 @@ class ErrorRule:
 
 @dataclass(frozen=True, slots=True)
 class LimitRule:
-    """One documented limit: its value with its unit, and the error that a violation gives."""
+    """One documented limit.
+
+    Attributes:
+        name: also the attribute of the fake's limits.
+        value: the documented number.
+        unit: what is counted, in the plural.
+        error: the catalogue name of the error that a violation gives.
+        certainty: as of an error.
+        source: where the contract says so.
+        per_seconds: for rate limits: the number holds for so many seconds.
+        penalty_seconds: for rate limits: how long everything is refused after an excess.
+        per: for rate limits: what is counted apart: path parameters, and ``key`` for each key of a request.
+        headers: for rate limits: templates of headers that every answer carries while it is watched.
+        refusal_headers: for rate limits: those that only a refusal carries.
+    """
 
     name: str
     value: int
@@ -94,6 +108,11 @@ class LimitRule:
     error: str | None
     certainty: str
     source: str
+    per_seconds: int | None = None
+    penalty_seconds: int | None = None
+    per: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    refusal_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +178,7 @@ class Document:
         limits: by name.
         envelope: where an error's code and message stand in a body, as JSON pointers.
         answers: what the service's rendering needs to know and dialects differ in.
+        storage_error: the catalogue name of the error of an exhausted storage; None where none is documented.
         roots: the paths of its servers, without a trailing slash.
         compiled: what `validation` has made of its schemas, by their identity.
     """
@@ -180,6 +200,7 @@ class Document:
             self.service: str = ours["service"]
             self.envelope: Mapping[str, str] = ours.get("envelope", {})
             self.answers: Mapping[str, Json] = ours.get("answers", {})
+            self.storage_error: str | None = ours.get("storage_error")
             self.errors = {
                 name: _error(name, rule)
                 for name, rule in ours["errors"].items()
@@ -322,7 +343,19 @@ def _error(name: str, rule: Mapping[str, Json]) -> ErrorRule:
 
 
 def _limit(name: str, rule: Mapping[str, Json]) -> LimitRule:
-    return LimitRule(name, rule["value"], rule["unit"], rule.get("error"), rule["certainty"], rule.get("source", ""))
+    return LimitRule(
+        name=name,
+        value=rule["value"],
+        unit=rule["unit"],
+        error=rule.get("error"),
+        certainty=rule["certainty"],
+        source=rule.get("source", ""),
+        per_seconds=rule.get("per_seconds"),
+        penalty_seconds=rule.get("penalty_seconds"),
+        per=tuple(rule.get("per", ())),
+        headers=rule.get("headers", {}),
+        refusal_headers=rule.get("refusal_headers", {}),
+    )
 
 
 def _is_served(alias: Mapping[str, Json], template: str, operation: str) -> bool:

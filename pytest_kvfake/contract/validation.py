@@ -53,9 +53,7 @@ class Violation:
     def __str__(self) -> str:
         came = masked(self.value) if names_credential(self.place) else self.value
         said = f" The contract: {self.sentence}" if self.sentence else ""
-        return (
-            f"{self.operation or 'unknown operation'}, {self.side} {self.place}: {self.rule}; came {came}.{said}"
-        )
+        return f"{self.operation or 'unknown operation'}, {self.side} {self.place}: {self.rule}; came {came}.{said}"
 
 
 def check_request(

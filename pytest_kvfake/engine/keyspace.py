@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from sortedcontainers import SortedList
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["KeySpace", "Page"]
 
@@ -25,11 +25,13 @@ class Page(Generic[V]):
 
     Attributes:
         items: key and value, ascending by the key's UTF-8 bytes.
-        more: whether a key that fits the listing follows the last of them.
+        more: whether a key that fits the listing follows.
+        last: the position that the page has reached; None where there is nothing.
     """
 
     items: tuple[tuple[str, V], ...]
     more: bool
+    last: str | None = None
 
 
 class KeySpace(Generic[V]):
@@ -37,15 +39,16 @@ class KeySpace(Generic[V]):
 
     A key with an expiry is there while ``now < expires_at``. Every method takes ``now`` and first removes
     what has expired by then; what was removed stays removed when the clock goes back. Values should be
-    immutable: `copy` is shallow. It is not locked.
+    immutable: `copy` is shallow. It is not locked. ``on_removed`` is told each key that goes.
 
     The order is brought up to date when somebody lists, so a put is a dictionary's put. Strings sort by
     code point, which is the order of their UTF-8 bytes.
     """
 
-    __slots__ = ("_entries", "_expiries", "_fresh", "_heap", "_order")
+    __slots__ = ("_entries", "_expiries", "_fresh", "_heap", "_order", "on_removed")
 
     def __init__(self) -> None:
+        self.on_removed: Callable[[str], None] | None = None
         self._entries: dict[str, V] = {}
         self._order: SortedList[str] = SortedList()
         self._fresh: set[str] = set()
@@ -138,9 +141,9 @@ class KeySpace(Generic[V]):
             if not key.startswith(prefix):
                 break
             if len(items) == limit:
-                return Page(tuple(items), more=True)
+                return Page(tuple(items), more=True, last=items[-1][0] if items else None)
             items.append((key, entries[key]))
-        return Page(tuple(items), more=False)
+        return Page(tuple(items), more=False, last=items[-1][0] if items else None)
 
     def copy(self) -> KeySpace[V]:
         """Gives an independent space with the same keys, values and expiries."""
@@ -174,4 +177,6 @@ class KeySpace(Generic[V]):
         else:
             self._order.remove(key)
         self._expiries.pop(key, None)
+        if self.on_removed is not None:
+            self.on_removed(key)
         return self._entries.pop(key)

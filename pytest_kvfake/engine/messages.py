@@ -162,7 +162,7 @@ class Response:
         return next((value for field, value in self.headers if field.lower() == name), None)
 
 
-WireKind = Literal["hang", "reset", "empty", "truncate", "dribble", "corrupt", "wrong_length"]
+WireKind = Literal["refuse", "hang", "reset", "empty", "truncate", "dribble", "corrupt", "wrong_length"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,7 @@ class WireFault:
     """What a transport does to an answer instead of sending it whole.
 
     =============== ==========================================================================
+    refuse          as if nobody listened; only in process, a socket server refuses by itself
     hang            nothing is sent until the test ends or ``wait_limit`` is over; then close
     reset           the connection is reset (RST); nothing is sent
     empty           the connection is closed; nothing is sent

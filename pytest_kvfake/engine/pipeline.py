@@ -12,10 +12,11 @@ and ``verify()`` raises it.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_kvfake.engine.clock import http_date
-from pytest_kvfake.engine.faults.kinds import ErrorKind
+from pytest_kvfake.engine.faults.kinds import ErrorKind, LatencyKind, PartialKind, RateLimitKind, WireKind
 from pytest_kvfake.engine.journal import Exchange
 from pytest_kvfake.engine.messages import (
     Body,
@@ -25,6 +26,7 @@ from pytest_kvfake.engine.messages import (
     ReadBody,
     Request,
     Response,
+    WireFault,
 )
 from pytest_kvfake.engine.service import Command, Context, Outcome, ServiceError, State
 
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 __all__ = ["handle"]
 
 S = TypeVar("S", bound=State)
+
+_SENT = frozenset({"truncate", "dribble", "corrupt", "wrong_length"})
+"""Wire faults that put something of the answer on the wire."""
 
 
 def handle(world: World[S], head: Request, read_body: ReadBody) -> Delivery:
@@ -49,6 +54,8 @@ def handle(world: World[S], head: Request, read_body: ReadBody) -> Delivery:
         What the transport has to do. The journal's entry is complete.
     """
     started = time.perf_counter()
+    if world.faults.refusing:
+        return Delivery(None, wire=WireFault("refuse"))  # a socket is closed by now; this is for in-process callers
     exchange: Exchange | None = None
     try:
         command = route(world, normalise(world, head))
@@ -56,12 +63,12 @@ def handle(world: World[S], head: Request, read_body: ReadBody) -> Delivery:
         delivery = fault_on_head(world, command, exchange)
         if delivery is None:
             receive(world, command, exchange, read_body)
-            result = decide(world, command, exchange)
-            delivery = fault_after(world, exchange, render(world, command, result))
+            result, broken = decide(world, command, exchange)
+            delivery = fault_after(world, command, exchange, render(world, command, result), broken)
     except IncompleteBodyError as gone:
         delivery = give_up(exchange, str(gone) or "the client went away before its body was complete")
-    except MalformedBodyError as broken:
-        delivery = refuse_framing(exchange, str(broken))
+    except MalformedBodyError as error:
+        delivery = refuse_framing(exchange, str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is ours, and the client shall not hang
         exchange = exchange if exchange is not None else open_journal(world, head, None)
         delivery = confess(world, exchange, error)
@@ -97,8 +104,15 @@ def open_journal(world: World[S], head: Request, command: Command | None) -> Exc
 
 def fault_on_head(world: World[S], command: Command, exchange: Exchange) -> Delivery | None:
     """Gives the delivery of a wire fault that acts before the body is read, if one is armed."""
-    del world, command, exchange  # no kind of that phase exists yet
-    return None
+    claimed = world.faults.claim("head", command)
+    if claimed is None:
+        return None
+    kind = claimed[0].kind
+    assert isinstance(kind, WireKind)
+    note_fault(exchange, claimed)
+    exchange.applied = unchanged(command)
+    exchange.wire = f"nothing ({kind.name})"
+    return Delivery(None, wire=kind.wire, number=exchange.number, close=True)
 
 
 def receive(world: World[S], command: Command, exchange: Exchange, read_body: ReadBody) -> None:
@@ -113,24 +127,27 @@ def receive(world: World[S], command: Command, exchange: Exchange, read_body: Re
         exchange.request = exchange.request.with_body(body)
 
 
-def decide(world: World[S], command: Command, exchange: Exchange) -> Outcome | ServiceError:
-    """Gives what the service, or a fault in its place, makes of the request."""
-    refusal = check(world, command)
-    if refusal is not None:
-        exchange.applied = False if command.operation is not None and command.operation.changes else None
-        return record(exchange, refusal)
-    claimed = world.faults.claim("before", command)
-    if claimed is not None:
-        exchange.applied = False if command.operation is not None and command.operation.changes else None
-        return record(exchange, _fault_error(exchange, claimed))
+def decide(world: World[S], command: Command, exchange: Exchange) -> tuple[Outcome | ServiceError, WireKind | None]:
+    """Gives what the service, or a fault in its place, makes of the request, and how its answer suffers."""
+    early = check(world, command) or fault_before(world, command, exchange)
+    if early is not None:
+        exchange.applied = unchanged(command)
+        exchange.error = early.name if isinstance(early, ServiceError) else None
+        return early, None
+    fault_in_step(world, command, exchange)
     claimed = world.faults.claim("after", command)
-    result = apply(world, command, exchange)
-    if claimed is not None:
-        if isinstance(result, ServiceError):
-            world.faults.give_back(claimed[0])
-        else:
-            result = _fault_error(exchange, claimed)
-    return record(exchange, result)
+    kind = claimed[0].kind if claimed is not None else None
+    rehearsed = isinstance(kind, WireKind) and kind.rehearsed
+    result = apply(world, command, exchange, rehearsed=rehearsed)
+    if claimed is not None and isinstance(result, ServiceError):
+        world.faults.give_back(claimed[0])
+        kind = None
+    elif claimed is not None:
+        note_fault(exchange, claimed)
+        result = kind.error if isinstance(kind, ErrorKind) else result
+    if isinstance(result, ServiceError):
+        exchange.error = result.name
+    return result, kind if isinstance(kind, WireKind) else None
 
 
 def check(world: World[S], command: Command) -> ServiceError | Outcome | None:
@@ -145,21 +162,49 @@ def check(world: World[S], command: Command) -> ServiceError | Outcome | None:
     return None
 
 
-def apply(world: World[S], command: Command, exchange: Exchange) -> Outcome | ServiceError:
-    """Carries out the state step under the lock: existence, conditions, quotas and the change in one piece."""
+def fault_before(world: World[S], command: Command, exchange: Exchange) -> ServiceError | None:
+    """Gives the error that a fault answers in the service's place, if one is armed."""
+    claimed = world.faults.claim("before", command)
+    if claimed is None:
+        return None
+    note_fault(exchange, claimed)
+    kind = claimed[0].kind
+    if isinstance(kind, RateLimitKind):
+        return kind.limiter.refusal(command, world.clock.now())
+    assert isinstance(kind, ErrorKind)
+    return kind.error
+
+
+def fault_in_step(world: World[S], command: Command, exchange: Exchange) -> None:
+    """Tells the state step which keys fail, and what it sees of the key spaces."""
+    if not world.faults.armed:
+        return
+    claimed = world.faults.claim("step", command)
+    if claimed is not None:
+        kind = claimed[0].kind
+        assert isinstance(kind, PartialKind)
+        note_fault(exchange, claimed)
+        command.failing = kind.keys
+    if world.faults.claim("view", command) is not None:
+        exchange.note = "sees what a stale fault lets it see"
+    command.view = lambda space: world.faults.view(space, command)
+
+
+def apply(world: World[S], command: Command, exchange: Exchange, *, rehearsed: bool = False) -> Outcome | ServiceError:
+    """Carries out the state step under the lock: existence, conditions, quotas and the change in one piece.
+
+    A rehearsed step is taken back at once: its answer is needed, its change is not.
+    """
     assert command.operation is not None
     step = world.service.steps[command.operation.name]
+    changes = command.operation.changes
     with world.lock:
+        saved = world.state.snapshot() if rehearsed and changes else None
         result = step(world.state, command, world.clock.now())
-    if command.operation.changes:
-        exchange.applied = isinstance(result, Outcome)
-    return result
-
-
-def record(exchange: Exchange, result: Outcome | ServiceError) -> Outcome | ServiceError:
-    """Notes the error that is answered, by its catalogue name."""
-    if isinstance(result, ServiceError):
-        exchange.error = result.name
+        if saved is not None:
+            world.state.restore(saved)
+    if changes:
+        exchange.applied = isinstance(result, Outcome) and not rehearsed
     return result
 
 
@@ -170,10 +215,47 @@ def render(world: World[S], command: Command, result: Outcome | ServiceError) ->
     return Response(response.status, (("date", http_date(int(now))), *response.headers), response.body, response.stream)
 
 
-def fault_after(world: World[S], exchange: Exchange, response: Response) -> Delivery:
-    """Gives the delivery of an answer, changed by whatever wire fault or delay is armed."""
-    del world  # no kind that changes an answer exists yet
-    return Delivery(response, number=exchange.number)
+def fault_after(
+    world: World[S], command: Command, exchange: Exchange, response: Response, kind: WireKind | None
+) -> Delivery:
+    """Gives the delivery of an answer, changed by whatever delay, header or wire fault is armed."""
+    if not world.faults.armed:
+        return Delivery(response, number=exchange.number)
+    delay = 0.0
+    for claimed in world.faults.claims("answer", command):
+        latency = claimed[0].kind
+        assert isinstance(latency, LatencyKind)
+        note_fault(exchange, claimed)
+        delay += latency.delay(world.faults.draw(claimed[0], command) if latency.low < latency.high else 0.0)
+    response = with_limit_headers(world, command, response)
+    if kind is not None:
+        exchange.wire = f"{response.status}, {kind.name}" if kind.name in _SENT else f"nothing ({kind.name})"
+    wire = kind.wire if kind is not None else None
+    return Delivery(response, delay, wire, exchange.number, close=wire is not None and wire.kind != "dribble")
+
+
+def with_limit_headers(world: World[S], command: Command, response: Response) -> Response:
+    """Adds the headers that answers carry while a rate limit is watched."""
+    now = world.clock.now()
+    for fault in world.faults.armed:
+        if isinstance(fault.kind, RateLimitKind) and fault.fits(command, now):
+            known = {name.lower() for name, _ in response.headers}
+            more = fault.kind.limiter.headers(command, now).items()
+            added = tuple(pair for pair in more if pair[0].lower() not in known)
+            response = replace(response, headers=(*response.headers, *added))
+    return response
+
+
+def note_fault(exchange: Exchange, claimed: tuple[Fault, float | None]) -> None:
+    """Writes into the journal which fault acted, and the number drawn for it."""
+    fault, drawn = claimed
+    exchange.fault = str(fault) if exchange.fault is None else f"{exchange.fault}, {fault}"
+    exchange.draw = drawn if drawn is not None else exchange.draw
+
+
+def unchanged(command: Command) -> bool | None:
+    """What *applied* is when the state step does not run: False, or None where it could change nothing."""
+    return False if command.operation is not None and command.operation.changes else None
 
 
 def give_up(exchange: Exchange | None, reason: str) -> Delivery:
@@ -210,10 +292,3 @@ def close_journal(world: World[S], exchange: Exchange, delivery: Delivery, start
     world.conformance.watch(exchange)
     world.journal.close(exchange)
     return delivery
-
-
-def _fault_error(exchange: Exchange, claimed: tuple[Fault, float | None]) -> ServiceError:
-    fault, exchange.draw = claimed
-    exchange.fault = str(fault)
-    assert isinstance(fault.kind, ErrorKind)
-    return fault.kind.error

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pytest_kvfake.contract.document import Document, Operation
+    from pytest_kvfake.engine.keyspace import KeySpace
     from pytest_kvfake.engine.messages import Request, Response
 
 __all__ = [
@@ -28,7 +31,13 @@ Json = Any
 
 
 class State(Protocol):
-    """What the engine needs of a service's state. It is pure: no HTTP, no globals, no clock of its own."""
+    """What the engine needs of a service's state. It is pure: no HTTP, no globals, no clock of its own.
+
+    Attributes:
+        limits: a dataclass whose fields have the names of the document's limits.
+    """
+
+    limits: Any
 
     def snapshot(self) -> Any:
         """Gives everything that `restore` needs; shallow, because entries are immutable."""
@@ -89,9 +98,23 @@ class Command:
         allowed: the methods that the path has, for a 405; only filled in when ``operation`` is None.
         number: the exchange's number in the journal.
         arguments: what the checks have read out of the request for the state step, by the contract's names.
+        bulk_keys: the keys that a bulk request names in its body, as its check has read them.
+        failing: those of them that a fault makes fail.
+        view: gives a key space as this request sees it; steps reach every key space through it.
     """
 
-    __slots__ = ("__dict__", "allowed", "arguments", "number", "operation", "raw_parameters", "request")
+    __slots__ = (
+        "__dict__",
+        "allowed",
+        "arguments",
+        "bulk_keys",
+        "failing",
+        "number",
+        "operation",
+        "raw_parameters",
+        "request",
+        "view",
+    )
 
     def __init__(
         self,
@@ -108,6 +131,9 @@ class Command:
         self.allowed = allowed
         self.number = number
         self.arguments: dict[str, Any] = {}
+        self.bulk_keys: Collection[str] = ()
+        self.failing: frozenset[str] = frozenset()
+        self.view: Callable[[KeySpace[Any]], Any] = _as_it_is
 
     def parameter(self, name: str) -> str | None:
         """Gives a path parameter, decoded once as UTF-8; None when it cannot be."""
@@ -126,6 +152,11 @@ class Command:
         if name is None or name not in self.raw_parameters:
             return None
         return self.parameter(name)
+
+    @property
+    def keys(self) -> Collection[str]:
+        """The keys that the request names, in its path or in a bulk body."""
+        return self.bulk_keys or (() if self.key is None else (self.key,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +204,10 @@ class Service(Generic[S]):
     steps: Mapping[str, Step[S]]
     render: Callable[[Outcome | ServiceError, Context], Response]
     body_limit: Callable[[S, Command], int]
+
+
+def _as_it_is(space: KeySpace[Any]) -> KeySpace[Any]:
+    return space
 
 
 def percent_decoded(raw: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_kvfake.contract.router import Router
 from pytest_kvfake.engine import pipeline
-from pytest_kvfake.engine.faults.arming import Faults
+from pytest_kvfake.engine.faults.vocabulary import Faults
 from pytest_kvfake.engine.journal import Exchange, Journal
 from pytest_kvfake.engine.messages import Delivery, Headers, ReadBody, Request, Response
 from pytest_kvfake.engine.service import Service, ServiceError, State
@@ -69,7 +69,7 @@ class World(Generic[S]):
         self.seed = seed
         self.journal = journal
         self.conformance = conformance
-        self.faults = Faults(document, clock, seed)
+        self.faults = Faults(document, clock, seed, lambda: self.state.limits)
         self.lock = threading.RLock()
         self.bugs: list[Bug] = []
         self.waited: list[str] = []

@@ -37,6 +37,9 @@ class FakeTarget:
 
     def fault(self, described: Mapping) -> None:
         described = dict(described)
+        if described.pop("settle", False):
+            self.fake.faults.settle()
+            return
         kind = getattr(self.fake.faults, described.pop("kind", "error"))
         kind(described.pop("operation"), **described)
 
@@ -101,7 +104,7 @@ def matrix() -> Iterator:
 
 def can_run(case: Case) -> bool:
     kinds = {step["fault"].get("kind", "error") for step in case.raw["steps"] if "fault" in step}
-    faults = set(dir(importlib.import_module("pytest_kvfake.engine.faults.arming").Faults))
+    faults = set(dir(importlib.import_module("pytest_kvfake.engine.faults.vocabulary").Faults))
     return kinds <= faults
 
 
