@@ -297,7 +297,9 @@ def overlaid(node: Json, dialect: str) -> Json:
 
 def pointed(value: Json, pointer: str | None) -> Json:
     """Gives what a JSON pointer points to in any JSON value; None where there is nothing, or no pointer."""
-    for step in (pointer or "").split("/")[1:]:
+    if pointer is None:
+        return None
+    for step in pointer.split("/")[1:]:
         if isinstance(value, dict) and step in value:
             value = value[step]
         elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
