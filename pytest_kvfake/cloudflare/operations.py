@@ -229,16 +229,7 @@ def bulk_get(state: CloudflareState, command: Command, now: float) -> Outcome | 
 def list_accounts(state: CloudflareState, command: Command, now: float) -> Outcome:
     """GET /accounts (10.2)."""
     del now
-    accounts = [
-        {
-            "id": account.id,
-            "name": account.name,
-            "type": "standard",
-            "settings": {"enforce_twofactor": False},
-            "created_on": "2014-03-01T12:21:02.0000Z",
-        }
-        for account in _visible(state, command)
-    ]
+    accounts = [_described_account(account) for account in _visible(state, command)]
     return Outcome(_paged(accounts, command))
 
 
@@ -249,7 +240,7 @@ def list_memberships(state: CloudflareState, command: Command, now: float) -> Ou
         {
             "id": identifier(state.seed, "membership", account.id, length=32),
             "status": "accepted",
-            "account": {"id": account.id, "name": account.name},
+            "account": _described_account(account),
             "roles": ["Administrator"],
         }
         for account in _visible(state, command)
@@ -326,6 +317,16 @@ def _entry(state: CloudflareState, command: Command, now: float) -> Entry | Serv
     namespace, key = found
     entry: Entry | None = command.view(namespace.entries).get(key, now)
     return entry if entry is not None else ServiceError("key_not_found")
+
+
+def _described_account(account: Account) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "name": account.name,
+        "type": "standard",
+        "settings": {"enforce_twofactor": False},
+        "created_on": "2014-03-01T12:21:02.0000Z",
+    }
 
 
 def _described(namespace: Namespace) -> dict[str, Any]:
