@@ -95,10 +95,12 @@ class Conformance:
         """
         before = self.take()
         expected: list[Violation] = []
-        yield expected
-        expected += self.take()
-        with self._lock:
-            self._found = before + self._found
+        try:
+            yield expected
+        finally:  # the client's error for what was refused may leave the block
+            expected += self.take()
+            with self._lock:
+                self._found = before + self._found
         if len(expected) < count:
             raise ContractViolationError(
                 f"At least {count} contract violation(s) were expected in this block, {len(expected)} came."
