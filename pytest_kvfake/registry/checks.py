@@ -1,0 +1,189 @@
+"""What Registry looks at before it touches its store, in the contract's order (registry.md 12, steps 2 to 8).
+
+Each check gives nothing or one error, and may leave what it has read in ``command.arguments``: ``key`` (the org
+key as sent), ``condition``, and the members of a JSON body by the contract's names.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pytest_kvfake.engine.jsontext import parsed
+from pytest_kvfake.engine.service import ServiceError
+from pytest_kvfake.registry.names import is_shaped, normalised_path
+from pytest_kvfake.registry.state import Org, milliseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_kvfake.engine.messages import Request
+    from pytest_kvfake.engine.service import Command
+    from pytest_kvfake.registry.state import RegistryState
+
+__all__ = ["CHECKS", "MAX_U32", "MAX_U64", "admitted", "body_limit", "flag_refusal", "normalise"]
+
+MAX_U32 = (1 << 32) - 1
+MAX_U64 = (1 << 64) - 1
+
+_DIGITS = re.compile("0*([0-9]{1,20})")
+
+# What a JSON body may have, which no page speaks of, in bytes.
+_SMALL_BODY = 1 << 20
+
+
+def normalise(request: Request, state: RegistryState) -> Request:
+    """Collapses slashes, drops the prefix of the vendor's client, and decodes harmless escapes."""
+    sent, mark, query = request.target.partition("?")
+    path = normalised_path(sent, keep_prefix="svc" in state.orgs)
+    return request if path == sent else request.with_target(request.method, path + mark + query)
+
+
+def body_limit(state: RegistryState, command: Command) -> int:
+    """The most bytes of a body that are worth reading: beyond, only the length counts."""
+    name = command.operation.name if command.operation is not None else ""
+    if name == "write_data":
+        return state.limits.max_allowed_size
+    return _SMALL_BODY if name in _BODY_READERS else 0
+
+
+def check_path(state: RegistryState, command: Command, now: float) -> ServiceError | None:
+    """400 for what is neither org nor directory nor data item nor role, or has a foreign character."""
+    del state, now
+    return None if is_shaped(command.request.path) else ServiceError("bad_name")
+
+
+def check_method(state: RegistryState, command: Command, now: float) -> ServiceError | None:
+    """405 for a well-formed path without an operation of that method."""
+    del state, now
+    if command.operation is None:
+        return ServiceError("method_not_allowed", {"allow": ", ".join(command.allowed)})
+    return None
+
+
+def check_key_is_there(state: RegistryState, command: Command, now: float) -> ServiceError | None:
+    """400 for a missing, empty or blank ``Authorization``."""
+    del state, now
+    sent = command.request.headers.get("authorization", "").strip(" \t")
+    command.arguments["key"] = sent
+    return None if sent else ServiceError("missing_key")
+
+
+def check_condition(state: RegistryState, command: Command, now: float) -> ServiceError | None:
+    """400 for a condition that is no decimal u64; only writes and deletes of data have one."""
+    del state, now
+    assert command.operation is not None
+    if command.operation.name not in {"write_data", "delete_data"}:
+        return None
+    condition = None
+    sent = command.request.headers.get("x-dk-update-org-time")
+    if sent is not None:
+        found = _DIGITS.fullmatch(sent)
+        condition = int(found[1]) if found is not None else MAX_U64 + 1
+        if condition > MAX_U64:
+            return ServiceError("bad_condition")
+    command.arguments["condition"] = condition
+    return None
+
+
+def check_body(state: RegistryState, command: Command, now: float) -> ServiceError | None:
+    """400 for what takes, releases and rotations cannot read."""
+    del state, now
+    assert command.operation is not None
+    reader = _BODY_READERS.get(command.operation.name)
+    return None if reader is None else reader(command)
+
+
+def check_admission(state: RegistryState, command: Command, now: float) -> ServiceError | None:
+    """404, and 403 for a rotation, for an unknown org as for a wrong key; then what the deletion flag refuses."""
+    org = admitted(state, command, milliseconds(now))
+    return org if isinstance(org, ServiceError) else None
+
+
+CHECKS = (check_path, check_method, check_key_is_there, check_condition, check_body, check_admission)
+
+
+def admitted(state: RegistryState, command: Command, moment: int) -> Org | ServiceError:
+    """Gives the org that a command may act on, or the error.
+
+    It is a check, and again the first thing that each state step does: a rotation may have come between.
+    """
+    assert command.operation is not None
+    operation = command.operation.name
+    org = state.org(command.raw_parameters["org"], moment)
+    if org is None or not org.opened_by(command.arguments["key"]):
+        return ServiceError("forbidden" if operation == "rotate_org_key" else "org_not_found")
+    refusal = flag_refusal(org, operation, moment)
+    return org if refusal is None else refusal
+
+
+def flag_refusal(org: Org, operation: str, moment: int) -> ServiceError | None:
+    """What an org that is flagged for deletion no longer does (registry.md 9)."""
+    if org.lingers_until is None:
+        return None
+    if operation == "rotate_org_key":
+        return ServiceError(
+            "being_deleted", {"org_time": org.time, "remaining_milliseconds": org.lingers_until - moment}
+        )
+    return ServiceError("org_flagged") if operation in {"write_data", "take_role"} else None
+
+
+def _read_take(command: Command) -> ServiceError | None:
+    body = _json_object(command)
+    if isinstance(body, ServiceError):
+        return body
+    player, clock = body.get("player_name"), body.get("client_unix_time_in_msecs")
+    playtime, seats = body.get("playtime_secs"), body.get("max_players")
+    if not isinstance(player, str) or not _is_whole(clock, 0, MAX_U64):
+        return ServiceError("bad_body")
+    if not all(number is None or _is_whole(number, 1, MAX_U32) for number in (playtime, seats)):
+        return ServiceError("bad_body")
+    command.arguments.update(
+        player_name=player, client_unix_time_in_msecs=clock, playtime_secs=playtime, max_players=seats
+    )
+    return None
+
+
+def _read_release(command: Command) -> ServiceError | None:
+    body = _json_object(command)
+    if isinstance(body, ServiceError):
+        return body
+    if not isinstance(body.get("player_name"), str):
+        return ServiceError("bad_body")
+    command.arguments["player_name"] = body["player_name"]
+    return None
+
+
+def _read_rotation(command: Command) -> ServiceError | None:
+    key = None
+    if command.request.body_size:
+        body = _json_object(command)
+        if isinstance(body, ServiceError):
+            return body
+        key = body.get("org_key")
+        if key is not None and not isinstance(key, str):
+            return ServiceError("bad_body")
+    command.arguments["org_key"] = key
+    return None
+
+
+_BODY_READERS: Mapping[str, Callable[[Command], ServiceError | None]] = {
+    "take_role": _read_take,
+    "release_role": _read_release,
+    "rotate_org_key": _read_rotation,
+}
+
+
+def _json_object(command: Command) -> dict[str, Any] | ServiceError:
+    request = command.request
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return ServiceError("bad_content_type")
+    try:
+        body = parsed(request.body)
+    except ValueError:
+        return ServiceError("bad_body")
+    return body if isinstance(body, dict) else ServiceError("bad_body")
+
+
+def _is_whole(value: object, smallest: int, largest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= largest
