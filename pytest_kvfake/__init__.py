@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         UsageError,
         VerificationError,
     )
+    from pytest_kvfake.registry import FakeRegistry
 
     __version__: str
 
@@ -33,6 +34,7 @@ __all__ = [
     "ContractError",
     "ContractViolationError",
     "FakeCloudflare",
+    "FakeRegistry",
     "JournalError",
     "KVFakeConnectionError",
     "KVFakeContractWarning",

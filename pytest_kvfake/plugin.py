@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from types import ModuleType
 
-    from pytest_kvfake import FakeCloudflare
+    from pytest_kvfake import FakeCloudflare, FakeRegistry
     from pytest_kvfake.fake import Fake
 
 __all__ = ["FakeFactory"]
@@ -127,6 +127,12 @@ def _scope(fixture_name: str, config: pytest.Config) -> Any:
 def kv_cloudflare(request: pytest.FixtureRequest) -> Iterator[FakeCloudflare]:
     """A running fake of Cloudflare Workers KV's REST API, verified at the end of the test."""
     yield from _running(request, pytest_kvfake.FakeCloudflare)
+
+
+@pytest.fixture(scope=_scope)
+def kv_registry(request: pytest.FixtureRequest) -> Iterator[FakeRegistry]:
+    """A running fake of DK Lab Registry's HTTP API, verified at the end of the test."""
+    yield from _running(request, pytest_kvfake.FakeRegistry)
 
 
 @pytest.fixture(scope="session")
