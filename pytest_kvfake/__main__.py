@@ -124,8 +124,9 @@ def _greeting(fake: Fake[Any]) -> Iterator[str]:
 
 def _credentials(fake: Fake[Any]) -> dict[str, str]:
     """What its clients have to show: the texts that the class of the service, and not `Fake`, has as attributes."""
-    names = [name for name in vars(type(fake)) if not name.startswith("_") and not hasattr(Fake, name)]
-    values = {name: getattr(fake, name) for name in names if isinstance(vars(type(fake))[name], str)}
+    own = {name: value for name, value in vars(type(fake)).items() if not name.startswith("_")}
+    names = [name for name, value in own.items() if not hasattr(Fake, name) and isinstance(value, (str, property))]
+    values = {name: getattr(fake, name) for name in names}
     return {name: value for name, value in values.items() if isinstance(value, str)}
 
 
