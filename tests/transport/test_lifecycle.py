@@ -256,9 +256,13 @@ def test_after_a_refusal_the_port_is_the_same(server, connect):
     assert connect(server).get()[0] == 200
 
 
-def test_while_refusing_nobody_else_is_given_the_port(server):
+@pytest.mark.parametrize("holds", [True, False], ids=["as on Linux", "as elsewhere"])
+def test_while_refusing_nobody_else_is_given_the_port(serve, connect, monkeypatch, holds):
+    monkeypatch.setattr(ports, "_HOLDS", ports._HOLDS and holds)
+    server = serve()
     with server.refuse(), socket.socket() as other, pytest.raises(OSError, match="in use"):
         other.bind(("127.0.0.1", server.port))
+    assert connect(server).get()[0] == 200
 
 
 def test_refusals_overlap_and_the_last_one_opens_the_port(server, connect):

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_kvfake.engine.messages import Delivery, IncompleteBodyError, MalformedBodyError, Response
+from pytest_kvfake.transport import connection
 
 MIB = 1024 * 1024
 
@@ -91,13 +92,13 @@ def test_a_connection_without_a_byte_is_no_event(server, connect, endpoint):
 
 def test_nagle_is_off(server, client):
     client.get()
-    (connection,) = server._connections
-    assert connection._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    (served,) = server._connections
+    assert served._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_an_answer_is_one_write(server, client, endpoint, monkeypatch):
     client.get()
-    (connection,) = server._connections
+    (served,) = server._connections
     written = []
 
     class Watched:
@@ -111,7 +112,7 @@ def test_an_answer_is_one_write(server, client, endpoint, monkeypatch):
         def __getattr__(self, name):
             return getattr(self._real, name)
 
-    monkeypatch.setattr(connection, "_socket", Watched(connection._socket))
+    monkeypatch.setattr(served, "_socket", Watched(served._socket))
     endpoint.answer = lambda request: Response(200, (), b"x" * 200_000)
     client.get()
     # The connection's thread may still be inside the recv() of the socket that it had.
@@ -156,6 +157,15 @@ def test_broken_chunks_that_nobody_reads_end_the_connection_after_the_answer(cli
     client.send(request_bytes("PUT", "/", "Transfer-Encoding: chunked", body=b"no chunk\r\n"))
     assert client.receive()[1]["connection"] == "close"
     assert client.rest() == b""
+
+
+def test_a_body_without_end_is_given_up_and_the_answer_arrives(client, endpoint, request_bytes, monkeypatch):
+    monkeypatch.setattr(connection, "DISCARD_LIMIT", 100_000)
+    endpoint.limit = 10
+    client.send(request_bytes("PUT", "/", f"Content-Length: {10**15}"), b"x" * 2 * MIB)
+    status, fields, _ = client.receive()
+    assert (status, fields["connection"]) == (200, "close")
+    assert 100_000 < endpoint.requests[0].body_size < 2 * MIB
 
 
 def catching(endpoint, error):
@@ -235,8 +245,8 @@ def test_a_body_declared_above_the_limit_is_not_asked_for(client, endpoint, requ
 
 def test_a_refusing_answer_survives_a_client_that_sends_its_body_all_the_same(client, endpoint, request_bytes):
     endpoint.limit = -1
-    client.send(expecting(request_bytes, MIB))
-    client.send(b"x" * MIB)
+    client.send(expecting(request_bytes, 16 * MIB))
+    client.send(b"x" * 16 * MIB)
     assert client.receive()[0] == 200
 
 
@@ -349,7 +359,7 @@ def test_requests_before_the_garbage_are_answered(client, request_bytes):
 
 
 def test_an_oversized_head_gets_its_answer_although_more_is_sent(client):
-    client.send(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * MIB)
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 16 * MIB)
     assert client.receive()[0] == 431
     assert client.rest() == b""
 
@@ -413,11 +423,11 @@ def test_no_bytes_get_a_500_or_hang_the_server(server, connect, garbage):
 
 
 def test_http_client_keeps_its_connection(server, endpoint):
-    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    keeping = http.client.HTTPConnection("127.0.0.1", server.port)
     for body in (b"one", iter([b"two ", b"chunks"])):
-        connection.request("PUT", "/x", body=body, encode_chunked=not isinstance(body, bytes))
-        assert connection.getresponse().read().startswith(b"PUT /x ")
-    connection.close()
+        keeping.request("PUT", "/x", body=body, encode_chunked=not isinstance(body, bytes))
+        assert keeping.getresponse().read().startswith(b"PUT /x ")
+    keeping.close()
     assert [(request.body, request.served) for request in endpoint.requests] == [(b"one", 0), (b"two chunks", 1)]
 
 
