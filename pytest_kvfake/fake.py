@@ -359,10 +359,17 @@ class Fake(ABC, Generic[S]):
         """The fake's server as a ``pytest_httpserver.HTTPServerBase``."""
         from pytest_kvfake.transport.face import ServerFace
 
-        return self._face(ServerFace)
-
-    def _face(self, face: Callable[..., ServerFace]) -> ServerFace:
-        raise NotImplementedError
+        return ServerFace(
+            self.world,
+            self._waits,
+            host=self._advertised_host or self._host,
+            address=lambda: self.port,
+            start=self.start,
+            stop=self.stop,
+            running=lambda: self.running,
+            exchanges=lambda: [(one.number, one.request, one.response) for one in self.journal],
+            bugs=lambda: [VerificationError(text) for text in self._bugs()],
+        )
 
     @property
     def wsgi_app(self) -> Callable[..., Iterable[bytes]]:

@@ -130,17 +130,15 @@ def check_answer(
         if not injected:
             found.add("status", "an error that the catalogue lists for this operation", status, "")
         return found.violations
-    if status >= 400 and _is_plain(at_status, fields, body):
-        return found.violations
     response = _response(document, operation, status)
     if response is None:
         found.add("status", "a status that is documented for this operation", status, "")
         return found.violations
     _check_headers(found, response, fields)
-    if not bodyless:
+    if not bodyless and not (status >= 400 and _is_plain(at_status, fields, body)):
         value = _check_content(found, response, fields, body, thorough=thorough)
         if status >= 400 and document.envelope:
-            _check_catalogue(found, at_status, value)
+            _check_catalogue(found, [rule for rule in at_status if rule.body is None], value)
     return found.violations
 
 
@@ -230,7 +228,8 @@ def _check_content(
 
 def _check_catalogue(found: _Findings, rules: list[ErrorRule], value: Json) -> None:
     """Code and text together have to be those of one error of the operation with that status."""
-    if value is None:
+    if not isinstance(value, dict):
+        found.add("body", "the service's error envelope, or one of its documented texts", value, "")
         return
     code, message = (pointed(value, found.document.envelope.get(part)) for part in ("code", "message"))
     with_code = [rule for rule in rules if rule.code is None or rule.code == code]

@@ -89,6 +89,8 @@ class KVFakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if delivery.delay > 0:
             yield from self._pause(request, delivery.number, delivery.delay)
         response, fault = delivery.response, delivery.wire
+        if fault is not None and fault.kind == "refuse":
+            raise httpx.ConnectError("[Errno 111] Connection refused", request=request)
         if fault is not None and fault.kind == "hang":
             yield from self._pause(request, delivery.number, None)
         if fault is not None and fault.kind == "reset":
