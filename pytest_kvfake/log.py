@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TextIO
 
-__all__ = ["LOGGER", "start"]
+__all__ = ["LOGGER", "start", "stop"]
 
 LOGGER = logging.getLogger("pytest_kvfake")
 
@@ -17,3 +17,10 @@ def start(stream: TextIO) -> logging.StreamHandler[TextIO]:
     LOGGER.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
     return handler
+
+
+def stop(handler: logging.StreamHandler[TextIO]) -> None:
+    """Ends what `start` has begun, and closes the stream."""
+    LOGGER.removeHandler(handler)
+    LOGGER.setLevel(logging.NOTSET)
+    handler.stream.close()

@@ -66,13 +66,13 @@ def _one_of(choices: Callable[[], Sequence[str]]) -> Kind:
 
 
 def _dialects() -> Sequence[str]:
-    from pytest_kvfake.contract.document import DIALECTS  # noqa: PLC0415 - only if somebody sets a dialect
+    from pytest_kvfake.contract.document import DIALECTS  # only if somebody sets a dialect
 
     return DIALECTS
 
 
 def _modes() -> Sequence[str]:
-    from pytest_kvfake.engine.conformance import STRICT_MODES  # noqa: PLC0415 - only if somebody sets a mode
+    from pytest_kvfake.engine.conformance import STRICT_MODES  # only if somebody sets a mode
 
     return STRICT_MODES
 
@@ -144,8 +144,13 @@ _TABLE = (
 OPTIONS: Mapping[str, Option] = {option.name: option for option in _TABLE}
 
 
-def from_text(option: Option, text: str, *, where: str) -> Any:
+def from_text(option: Option, text: str, *, where: str = "") -> Any:
     """Gives the value that a text stands for.
+
+    Args:
+        option: whose value it is.
+        text: as somebody wrote it.
+        where: the place, for the message.
 
     Raises:
         OptionError: it stands for none.
@@ -185,7 +190,7 @@ def checked(given: Mapping[str, Any], *, where: str, fake: type[Fake[Any]] | Non
 
 def is_near(word: str, known: Iterable[str]) -> bool:
     """Whether a name is a slip of the pen; other people's names may begin like ours."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only if there is an unknown name
+    from difflib import get_close_matches  # only if there is an unknown name
 
     return bool(get_close_matches(word, list(known), n=1, cutoff=0.8))
 
@@ -212,11 +217,12 @@ def _ill_typed(option: Option, value: object, where: str) -> OptionError:
     elif option.words:
         wanted = f"{wanted}, or {', '.join(map(repr, option.words))}"
     near = value if isinstance(value, str) and is_near(value, choices) else ""
-    return unknown(f"{where}: {option.name} must be {wanted}, not {value!r}.", near, choices if near else ())
+    place = f"{where}: " if where else ""
+    return unknown(f"{place}{option.name} must be {wanted}, not {value!r}.", near, choices if near else ())
 
 
 def unknown(message: str, word: str, known: Iterable[str]) -> OptionError:
     """Makes an error that names the right word, or all of them where none is near."""
-    from pytest_kvfake.errors import OptionError, did_you_mean  # noqa: PLC0415 - only if there is an error
+    from pytest_kvfake.errors import OptionError, did_you_mean  # only if there is an error
 
     return OptionError(message + did_you_mean(word, known))

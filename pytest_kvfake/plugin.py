@@ -11,6 +11,7 @@ import os
 import sys
 import weakref
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -22,7 +23,6 @@ from pytest_kvfake.options import OPTIONS, RANDOM, checked
 if TYPE_CHECKING:
     import logging
     from collections.abc import Generator, Iterator
-    from types import ModuleType
 
     from pytest_kvfake import FakeCloudflare, FakeRegistry
     from pytest_kvfake.fake import Fake
@@ -97,8 +97,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if run is not None and run.log is not None:
         from pytest_kvfake import log  # it is imported
 
-        log.LOGGER.removeHandler(run.log)
-        run.log.stream.close()
+        log.stop(run.log)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -200,6 +199,21 @@ def _defaults(options: dict[str, Any], node_id: str) -> dict[str, Any]:
 
     configured = {name: value for name, value in options.items() if OPTIONS[name].of_fakes}
     return {"seed": seed_of(node_id), **configured}
+
+
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Gives each package fixtures of its own under ``kvfake_scope = package``.
+
+    What pytest calls package scope is the package that defines a fixture; for a plugin's, that is the whole run.
+    """
+    if isinstance(collector, pytest.Package) and _scope("", collector.config) == "package":
+        holder = ModuleType(__name__)
+        vars(holder).update({name: value for name, value in globals().items() if name.startswith("kv_")})
+        parse: Any = collector.session._fixturemanager.parsefactories  # noqa: SLF001 - what is public came with 9.1
+        if hasattr(pytest, "register_fixture"):
+            parse(holder=holder, node=collector)
+        else:
+            parse(holder, collector.nodeid)
 
 
 # The end of each test
