@@ -179,7 +179,7 @@ def test_a_cancelled_hang_leaves_no_thread_waiting(endpoint):
     waits = Waits(60)
 
     async def run():
-        async with httpx.AsyncClient(transport=KVFakeTransport(endpoint, waits)) as client:
+        async with httpx.AsyncClient(transport=KVFakeTransport(endpoint, waits), timeout=None) as client:
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(client.get(URL), 0.02)
 
