@@ -140,22 +140,21 @@ def test_every_option_that_the_page_names_exists():
     assert named <= known
 
 
-def test_every_public_fake_and_fixture_is_in_a_table():
+def test_every_fake_has_a_table_with_its_fixture_and_all_its_operations():
     fakes = {name for name in pytest_kvfake.__all__ if name.startswith("Fake")}
-    fixtures = {name for name, value in vars(plugin).items() if type(value).__name__ == "FixtureFunctionDefinition"}
-    fixtures |= {name for name in vars(plugin) if name.startswith("kv_")} | {"kvfake_factory"}
-    first_cells = {cell.strip("`") for table in tables() for cell in (row[0] for row in table)}
-    assert fixtures <= first_cells
-    (faked,) = (table for table in tables() if table[2][0] == "class, fixture")
-    assert {re.match("`(.*?)`", cell)[1] for cell in faked[2][1:]} == fakes
+    faked = {table[0][0].strip("`"): table for table in tables() if table[0][0].startswith("`Fake")}
+    assert set(faked) == fakes
+    for name, (head, _, (title, operations), *_) in faked.items():
+        service = getattr(pytest_kvfake, name).service.name
+        assert head[1] == f"`kv_{service}`"
+        assert title == "operations"
+        assert re.findall("`(.*?)`", operations) == list(load(service).operations)
 
 
-def test_the_table_of_what_is_faked_names_every_operation():
-    (faked,) = (table for table in tables() if table[2][0] == "class, fixture")
-    classes, operations = faked[2][1:], faked[3][1:]
-    for cell, listed in zip(classes, operations, strict=True):
-        fake = getattr(pytest_kvfake, re.match("`(.*?)`", cell)[1])
-        assert set(re.findall("`(.*?)`", listed)) == set(load(fake.service.name).operations)
+def test_every_fixture_is_in_the_table_of_fixtures():
+    (table,) = (table for table in tables() if table[0][0] == "fixture")
+    fixtures = {name for name in vars(plugin) if name.startswith("kv_")} | {"kvfake_factory"}
+    assert set(re.findall("`(.*?)`", " ".join(row[0] for row in table))) == fixtures
 
 
 def test_every_service_with_a_fake_is_public():
