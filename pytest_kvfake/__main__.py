@@ -15,7 +15,7 @@ from pytest_kvfake import log
 from pytest_kvfake.contract.document import services
 from pytest_kvfake.errors import KVFakeError, OptionError
 from pytest_kvfake.fake import Fake
-from pytest_kvfake.options import OPTIONS, Option, from_text
+from pytest_kvfake.options import OPTIONS, RANDOM, Option, from_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,21 +53,24 @@ def _parser() -> argparse.ArgumentParser:
             help=f"run a fake of {service} until Ctrl+C",
             description=f"Runs a fake of {service}, prints its address and credentials, and stays until Ctrl+C.",
         )
-        for option in OPTIONS.values():
-            if option.of_fakes:
-                flag = f"--{option.name.replace('_', '-')}"
-                kind = {"seed": "random"}.get(option.name, "")
-                text = option.help.replace("of the test", kind) if kind else option.help
-                command.add_argument(flag, metavar=option.metavar, type=_typed(option), help=text)
+        for option in _options():
+            flag = f"--{option.name.replace('_', '-')}"
+            text = option.help.replace("of the test", RANDOM)
+            command.add_argument(flag, metavar=option.metavar, type=_typed(option), help=text)
         command.add_argument("--load", metavar="FILE", help="begin with a state that dump() has written")
         command.add_argument("--log", action="store_true", help="print a line for each exchange")
     return parser
 
 
+def _options() -> list[Option]:
+    """What makes sense for a fake that no test verifies."""
+    return [option for option in OPTIONS.values() if option.of_fakes and option.name != "strict"]
+
+
 def _typed(option: Option) -> Callable[[str], Any]:
     def typed(text: str) -> Any:
         try:
-            value = from_text(option, text, where=f"{text!r}")
+            value = from_text(option, text)
         except OptionError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
         return None if value in option.words else value
@@ -89,7 +92,7 @@ def _class_of(service: str) -> type[Fake[Any]]:
 
 
 def _serve(chosen: argparse.Namespace) -> int:
-    given = {name: getattr(chosen, name) for name, option in OPTIONS.items() if option.of_fakes}
+    given = {option.name: getattr(chosen, option.name) for option in _options()}
     fake = _class_of(chosen.service)(**{name: value for name, value in given.items() if value is not None})
     if chosen.load is not None:
         fake.load(chosen.load)

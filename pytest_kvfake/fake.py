@@ -45,6 +45,7 @@ __all__ = ["Fake", "Snapshot", "open_fakes", "recent_fakes", "starts"]
 
 S = TypeVar("S", bound=State)
 
+_running: set[Fake[Any]] = set()  # holds them: a fake whose name is gone still listens, and is still verified
 _started: weakref.WeakSet[Fake[Any]] = weakref.WeakSet()
 
 
@@ -58,7 +59,7 @@ class Snapshot:
 
 def open_fakes() -> list[Fake[Any]]:
     """Gives the fakes of this process that are running, the oldest first."""
-    return [fake for fake in recent_fakes(starts()) if fake.running]
+    return sorted(_running, key=lambda fake: fake.opened)
 
 
 def recent_fakes(since: int) -> list[Fake[Any]]:
@@ -66,7 +67,8 @@ def recent_fakes(since: int) -> list[Fake[Any]]:
 
     A ``with`` block that a failure has left has stopped its fake; the failure's report still wants to see it.
     """
-    return sorted((fake for fake in _started if fake.running or fake.opened > since), key=lambda fake: fake.opened)
+    recent = _running.union(fake for fake in _started if fake.opened > since)
+    return sorted(recent, key=lambda fake: fake.opened)
 
 
 def starts() -> int:
@@ -161,17 +163,19 @@ class Fake(ABC, Generic[S]):
         """
         if self._socket_server is not None:
             raise UsageError(f"{self!r} is running already.")
-        self._waits = Waits(self._wait_limit)
+        self._waits.rearm()
         self._socket_server = SocketServer(self.world, host=self._host, port=self._port, waits=self._waits)
         self.faults.refuse_connections = self._socket_server.refuse
         Fake._openings += 1
         self.opened = Fake._openings
         _started.add(self)
+        _running.add(self)
         return self
 
     def stop(self) -> None:
         """Cuts all connections, releases everything that waits, and gives the port up; may be called twice."""
         server, self._socket_server = self._socket_server, None
+        _running.discard(self)
         self._waits.release()
         if server is not None:
             self.faults.refuse_connections = None
@@ -335,13 +339,15 @@ class Fake(ABC, Generic[S]):
 
     def _explained(self, fault: Fault) -> str:
         times = f"{fault.times} time{'' if fault.times == 1 else 's'}"
-        came = [exchange for exchange in self.journal if exchange.operation in fault.operations]
-        last = f" The last of them: {came[-1]}." if came else ""
         calls = sum(self.journal.count(operation) for operation in fault.operations)
+        names = ", ".join(sorted(fault.operations)[:5])
+        came = [exchange for exchange in self.journal if exchange.operation in fault.operations]
+        nearest = came or list(self.journal)
+        shown = f"Nearest came: {nearest[-1]}." if nearest else "No request came at all."
         advice = "Arm it with optional=True, or remove() it, if that is meant."
         return (
             f"The fault “{fault}” was to fire {times} but fired {fault.fired}. "
-            f"{calls} request(s) came to {', '.join(sorted(fault.operations)[:5])}.{last} {advice}"
+            f"{calls} request(s) came to {names}. {shown} {advice}"
         )
 
     def _endless(self) -> Iterable[str]:

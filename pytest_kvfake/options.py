@@ -178,6 +178,7 @@ def checked(given: Mapping[str, Any], *, where: str, fake: type[Fake[Any]] | Non
     Raises:
         OptionError: one is not; the text names the right one.
     """
+    __tracebackhide__ = True
     known = {option.name for option in OPTIONS.values() if option.of_fakes} | _arguments(fake)
     for name, value in given.items():
         if name not in known:

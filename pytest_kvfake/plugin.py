@@ -56,6 +56,8 @@ class _Run:
 
 _RUN = pytest.StashKey[_Run]()
 
+_WORKER_SEED = "kvfake_seed"
+
 
 # Options and marker
 
@@ -80,15 +82,25 @@ def pytest_configure(config: pytest.Config) -> None:
         options = settings.configured(config)
     run = config.stash[_RUN] = _Run(options)
     if options.get("seed") == RANDOM:
-        from pytest_kvfake.engine.seed import random_seed  # only for a seed that is drawn
-
-        run.drawn = options["seed"] = random_seed()
-        setattr(config.option, OPTIONS["seed"].key, str(run.drawn))  # so that xdist's workers take the same
+        run.drawn = options["seed"] = _drawn_seed(config)
     if options.get("log"):
         from pytest_kvfake import log  # only if somebody wants to see it
 
         # a copy of the stderr that pytest was started with: while it configures itself, nothing is captured
         run.log = log.start(os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace"))
+
+
+def _drawn_seed(config: pytest.Config) -> int:
+    from pytest_kvfake.engine.seed import random_seed  # only for a seed that is drawn
+
+    given: dict[str, Any] = getattr(config, "workerinput", {})  # what xdist's workers get from their controller
+    return int(given.get(_WORKER_SEED) or random_seed())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hands the seed that was drawn on to one of xdist's workers."""
+    node.workerinput[_WORKER_SEED] = node.config.stash[_RUN].drawn
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

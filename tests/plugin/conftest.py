@@ -60,7 +60,9 @@ class Suite:
     def run(self, *args, alone=False):
         """Runs it; ``alone`` in a process of its own."""
         run = self.pytester.runpytest_subprocess if alone else self.pytester.runpytest_inprocess
-        return run(*ACTIVE, "-p", "no:randomly", "-p", "no:cacheprovider", "-W", "default", *args)
+        return run(
+            *ACTIVE, "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-W", "default", *args
+        )
 
     def __call__(self, source, *args, ini="", alone=False):
         """Writes one module and runs it."""

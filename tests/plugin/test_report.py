@@ -84,7 +84,28 @@ def test_it_is_there_for_a_failure_without_a_traceback(suite):
             ask(kv_cloudflare)
             pytest.fail("on purpose", pytrace=False)
         """
-    ).stdout.fnmatch_lines(["on purpose", "--- kvfake ---", "*#1 list_namespaces → 200"])
+    ).stdout.fnmatch_lines(["on purpose", "*- kvfake -*", "*#1 list_namespaces → 200"])
+
+
+def test_it_is_there_when_another_plugin_has_made_a_text_of_the_failure(suite):
+    suite.pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_makereport(item, call):
+            report = yield
+            report.longrepr = "all is text" if report.failed else report.longrepr
+            return report
+        """
+    )
+    suite(
+        """
+        def test_it(kv_cloudflare):
+            ask(kv_cloudflare)
+            assert False
+        """
+    ).stdout.fnmatch_lines(["all is text", "--- kvfake ---", "*#1 list_namespaces → 200"])
 
 
 def test_it_is_there_for_a_unittest_test(suite):
@@ -182,7 +203,7 @@ def test_long_values_are_shortened(suite):
             assert False, "on purpose"
         """
     )
-    assert max(map(len, section(result.stdout.str()))) <= 210
+    assert max(map(len, section(result.stdout.str()))) <= 220
 
 
 def test_bytes_that_were_no_request_cannot_write_to_the_terminal(suite):

@@ -64,7 +64,7 @@ def test_a_bug_of_the_fake_fails_the_test_with_its_traceback(suite):
     result = suite(
         """
         def test_it(kv_cloudflare, monkeypatch):
-            def broken(*_):
+            def broken(*_, **__):
                 raise ZeroDivisionError("a bug")
             monkeypatch.setattr("pytest_kvfake.engine.pipeline.apply", broken)
             assert ask(kv_cloudflare) == 500
