@@ -131,7 +131,7 @@ class Fake(ABC, Generic[S]):
         self.seed = random_seed() if seed is None else seed
         self.dialect = dialect
         self.clock = Clock()
-        self.document: Document = load(self.service.name, dialect)
+        self.document: Document = self._contract(dialect)
         self.conformance = Conformance(self.document, strict)
         self.journal = Journal(entries=journal_entries, body_bytes=journal_body_bytes, total_bytes=journal_bytes)
         self.world: World[S] = World(
@@ -246,6 +246,10 @@ class Fake(ABC, Generic[S]):
             monkeypatch.setenv(name, value)
 
     # State
+
+    def _contract(self, dialect: str) -> Document:
+        """Gives the contract in one dialect; a service may let its users know better."""
+        return load(self.service.name, dialect)
 
     @abstractmethod
     def _new_state(self) -> S:
