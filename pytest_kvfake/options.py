@@ -189,11 +189,12 @@ def checked(given: Mapping[str, Any], *, where: str, fake: type[Fake[Any]] | Non
     return {name: value for name, value in given.items() if value is not None}
 
 
-def is_near(word: str, known: Iterable[str]) -> bool:
-    """Whether a name is a slip of the pen; other people's names may begin like ours."""
+def is_near(word: str, known: Iterable[str], *, prefix: str = "") -> bool:
+    """Whether a name is a slip of the pen; other people's names may begin like ours, so a prefix does not count."""
     from difflib import get_close_matches  # only if there is an unknown name
 
-    return bool(get_close_matches(word, list(known), n=1, cutoff=0.8))
+    ends = [name.removeprefix(prefix) for name in known]
+    return bool(get_close_matches(word.removeprefix(prefix), ends, n=1, cutoff=0.7))
 
 
 def _arguments(fake: type[Fake[Any]] | None) -> set[str]:

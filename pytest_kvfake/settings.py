@@ -95,7 +95,8 @@ def refuse_misspelt(config: pytest.Config) -> None:
             raise unknown(f"There is no ini value {key!r}.", key, keys)
     variables = {option.variable for option in OPTIONS.values() if not option.ini_only}
     for variable in sorted(os.environ):
-        if variable.startswith("KVFAKE_") and variable not in variables and is_near(variable, variables):
+        ours = variable.startswith("KVFAKE_") and variable not in variables
+        if ours and is_near(variable, variables, prefix="KVFAKE_"):
             raise unknown(f"There is no environment variable {variable!r}.", variable, variables)
 
 
@@ -108,7 +109,8 @@ def refuse_misspelt_arguments(args: Iterable[str]) -> None:
     flags = {option.flag for option in OPTIONS.values() if not option.ini_only}
     for argument in args:
         flag = argument.partition("=")[0]
-        if flag.startswith("--kvfake-") and flag not in flags and is_near(flag, flags):
+        ours = flag.startswith("--kvfake-") and flag not in flags
+        if ours and is_near(flag, flags, prefix="--kvfake-"):
             raise unknown(f"There is no command-line option {flag}.", flag, flags)
 
 

@@ -52,6 +52,7 @@ class Suite:
     def __init__(self, pytester, monkeypatch):
         self.pytester = pytester
         self.monkeypatch = monkeypatch
+        pytester.makefile(".ini", pytest=INI)
 
     def write(self, source, *, name="test_it", ini=""):
         self.pytester.makepyfile(**{name: PRELUDE + textwrap.dedent(source)})
