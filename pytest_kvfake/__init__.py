@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_kvfake.apify import FakeApify
     from pytest_kvfake.cloudflare import FakeCloudflare
     from pytest_kvfake.errors import (
         ContractError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         UsageError,
         VerificationError,
     )
+    from pytest_kvfake.hive import FakeHive
     from pytest_kvfake.registry import FakeRegistry
 
     __version__: str
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ContractError",
     "ContractViolationError",
+    "FakeApify",
     "FakeCloudflare",
+    "FakeHive",
     "FakeRegistry",
     "JournalError",
     "KVFakeConnectionError",

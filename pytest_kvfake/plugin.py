@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Generator, Iterator
 
-    from pytest_kvfake import FakeCloudflare, FakeRegistry
+    from pytest_kvfake import FakeApify, FakeCloudflare, FakeHive, FakeRegistry
     from pytest_kvfake.fake import Fake
 
 __all__ = ["FakeFactory"]
@@ -135,9 +135,21 @@ def _scope(fixture_name: str, config: pytest.Config) -> Any:
 
 
 @pytest.fixture(scope=_scope)
+def kv_apify(request: pytest.FixtureRequest) -> Iterator[FakeApify]:
+    """A running fake of Apify's key-value stores, verified at the end of the test."""
+    yield from _running(request, pytest_kvfake.FakeApify)
+
+
+@pytest.fixture(scope=_scope)
 def kv_cloudflare(request: pytest.FixtureRequest) -> Iterator[FakeCloudflare]:
     """A running fake of Cloudflare Workers KV's REST API, verified at the end of the test."""
     yield from _running(request, pytest_kvfake.FakeCloudflare)
+
+
+@pytest.fixture(scope=_scope)
+def kv_hive(request: pytest.FixtureRequest) -> Iterator[FakeHive]:
+    """A running fake of Backendless Hive's REST API, verified at the end of the test."""
+    yield from _running(request, pytest_kvfake.FakeHive)
 
 
 @pytest.fixture(scope=_scope)
