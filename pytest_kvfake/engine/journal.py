@@ -118,6 +118,11 @@ class Exchanges(Sequence[Exchange]):
         self._described = described
 
     @property
+    def described(self) -> str:
+        """What was asked of the journal to get them."""
+        return self._described
+
+    @property
     def last(self) -> Exchange:
         """The newest of them.
 
@@ -272,6 +277,36 @@ class Journal(Sequence[Exchange]):
         asked = {"key": key, "status": status, "fault": fault}
         more = "".join(f" {name}={value!r}" for name, value in asked.items() if value is not None)
         return Exchanges(found, described=f"{operation or 'any operation'}{more}")
+
+    def assert_called(
+        self,
+        operation: str,
+        *,
+        times: int | None = None,
+        key: str | None = None,
+        status: int | None = None,
+        fault: str | None = None,
+    ) -> Exchanges:
+        """Asserts that an operation was asked for, and gives the exchanges.
+
+        Args:
+            operation: its name.
+            times: exactly how often; at least once unless given.
+            key: only with this key.
+            status: only those that were answered with it.
+            fault: only those on which this fault acted.
+
+        Raises:
+            AssertionError: it was not; the text says what was expected, what came, and what came nearest.
+            JournalError: exchanges that might fit were dropped.
+        """
+        found = self.of(operation, key=key, status=status, fault=fault)
+        if len(found) == times or (times is None and found):
+            return found
+        wanted = "at least once" if times is None else f"{times} time{'' if times == 1 else 's'}"
+        near = self.of(operation) or Exchanges(self._snapshot())
+        shown = "".join(f"\n  {exchange}" for exchange in near[-10:]) or " nothing"
+        raise AssertionError(f"{found.described} was to come {wanted}, but came {len(found)} times. Nearest:{shown}")
 
     def wait_for(self, operation: str, *, count: int = 1, timeout: float = 5.0) -> Exchanges:
         """Waits until an operation has been answered ``count`` times, and gives those exchanges.

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_kvfake.engine.clock import http_date
+from pytest_kvfake.engine.diagnosis import nearest_operation, wrong_credentials
 from pytest_kvfake.engine.faults.kinds import ErrorKind, LatencyKind, PartialKind, RateLimitKind, WireKind
 from pytest_kvfake.engine.journal import Exchange
 from pytest_kvfake.engine.messages import (
@@ -31,6 +33,8 @@ from pytest_kvfake.engine.messages import (
 from pytest_kvfake.engine.service import Command, Context, Outcome, ServiceError, State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from pytest_kvfake.engine.faults.arming import Fault
     from pytest_kvfake.engine.world import World
 
@@ -212,7 +216,21 @@ def render(world: World[S], command: Command, result: Outcome | ServiceError) ->
     """Makes an answer of an outcome or an error, in the service's own shape; adds the date."""
     now = world.clock.now()
     response = world.service.render(result, Context(world.document, command, now, world.seed))
-    return Response(response.status, (("date", http_date(int(now))), *response.headers), response.body, response.stream)
+    stream = response.stream
+    if stream is not None:
+        stream = partial(watched, world, command, stream)
+    return Response(response.status, (("date", http_date(int(now))), *response.headers), response.body, stream)
+
+
+def watched(world: World[S], command: Command, stream: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
+    """Gives the pieces of a streamed body; what goes wrong while they are made is a bug of the fake, too."""
+    try:
+        yield from stream()
+    except Exception as error:
+        exchange = world.journal.find(command.number)
+        if exchange is not None:
+            world.bug(exchange, error)
+        raise
 
 
 def fault_after(
@@ -244,6 +262,15 @@ def with_limit_headers(world: World[S], command: Command, response: Response) ->
             added = tuple(pair for pair in more if pair[0].lower() not in known)
             response = replace(response, headers=(*response.headers, *added))
     return response
+
+
+def explain(world: World[S], exchange: Exchange) -> str | None:
+    """Gives what a person should know about a refusal that its own text does not say."""
+    if exchange.fault is not None:
+        return None
+    if exchange.operation is None:
+        return nearest_operation(world.router, exchange.request)
+    return wrong_credentials(world.document, exchange.request)
 
 
 def note_fault(exchange: Exchange, claimed: tuple[Fault, float | None]) -> None:
@@ -286,6 +313,8 @@ def close_journal(world: World[S], exchange: Exchange, delivery: Delivery, start
     """Completes the journal's entry before the client can see the answer."""
     response = delivery.response
     exchange.response = response
+    if response is not None and 400 <= response.status < 500 and exchange.note is None:
+        exchange.note = explain(world, exchange)
     if exchange.wire is None:
         exchange.wire = "nothing" if response is None else f"{response.status}"
     exchange.duration = time.perf_counter() - started

@@ -143,6 +143,8 @@ class Command:
     def query(self) -> Mapping[str, str]:
         """The query: a ``+`` is a space, the last of several namesakes wins, empty values are kept."""
         query = self.request.query
+        if not query.isascii():  # raw bytes, read one character a byte; on the wire they are UTF-8
+            query = query.encode("latin-1", "replace").decode("utf-8", "replace")
         return dict(parse_qsl(query, keep_blank_values=True, errors="replace")) if query else {}
 
     @cached_property

@@ -105,7 +105,7 @@ def deliver(
     kind = wire.kind
     if kind == "hang":
         return "limit" if waits.wait(None) == "limit" else "close"
-    if kind == "reset":
+    if kind in {"reset", "refuse"}:  # refusing began while this connection was being served
         return "reset"
     if kind == "empty" or response is None:
         return "close"

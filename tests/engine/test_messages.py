@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,10 +116,8 @@ def test_a_body_that_its_boundary_does_not_fit_is_a_value_error(body):
 
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_multipart_decoder(body):
-    try:
+    with suppress(ValueError):
         fields_of(body, b"x")
-    except ValueError:
-        pass
 
 
 def test_the_boundary_comes_out_of_the_content_type():

@@ -33,9 +33,12 @@ def by_requests(method: str, address: str) -> None:
 def by_aiohttp(method: str, address: str) -> None:
     async def call() -> None:
         timeout = aiohttp.ClientTimeout(total=0.3)
-        async with aiohttp.ClientSession(headers=HEADERS, timeout=timeout) as session:
-            async with session.request(method, address, data=b"v" if method == "PUT" else None) as answer:
-                await answer.read()
+        data = b"v" if method == "PUT" else None
+        async with (
+            aiohttp.ClientSession(headers=HEADERS, timeout=timeout) as session,
+            session.request(method, address, data=data) as answer,
+        ):
+            await answer.read()
 
     asyncio.run(call())
 
@@ -96,7 +99,7 @@ RAISED = {
         for kind, raised in kinds.items()
     ],
 )
-def test_the_library_raises(kv: FakeCloudflare, address: str, library, kind: str, raised, method: str):
+def test_the_library_raises(*, kv: FakeCloudflare, address: str, library, kind: str, raised, method: str):
     arguments = () if kind == "refuse" else (WRITE if method == "PUT" else READ,)
     # aiohttp repeats GET and PUT once when the connection ends without an answer: it has to happen twice.
     again = {"times": 2} if library is by_aiohttp and kind in {"reset", "empty"} else {}
@@ -113,9 +116,9 @@ def test_the_library_raises(kv: FakeCloudflare, address: str, library, kind: str
 def test_in_process_httpx_raises_the_same_as_over_the_socket(kv: FakeCloudflare, address: str):
     for kind, raised in RAISED[by_httpx].items():
         arguments = () if kind == "refuse" else (READ,)
-        with getattr(kv.faults, kind)(*arguments), httpx.Client(transport=kv.httpx_transport(), timeout=0.1) as client:
-            with pytest.raises(raised):
-                client.get(address, headers=HEADERS)
+        client = httpx.Client(transport=kv.httpx_transport(), timeout=0.1)
+        with getattr(kv.faults, kind)(*arguments), client, pytest.raises(raised):
+            client.get(address, headers=HEADERS)
 
 
 def test_damaged_bytes_arrive_in_full_length(kv: FakeCloudflare, address: str):

@@ -1,4 +1,4 @@
-"""Every operation × every kind × before and after × transport, with one raw client.
+"""Every operation x every kind x before and after x transport, with one raw client.
 
 Three facts each time: what the client got, what the journal says, what the state is. The request that stands
 for an operation is taken from the contract cases: the first that succeeds, and changes the state if it can.
@@ -17,6 +17,7 @@ import socket
 import struct
 import wsgiref.util
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,7 @@ class Sample:
     request: Sent
 
 
-class Halt(Exception):
+class HaltError(Exception):
     """Ends a case early."""
 
 
@@ -65,7 +66,7 @@ class Recorder:
 
     def send(self, request: Sent) -> Answer:
         if self.stop_at is not None and len(self.sent) == self.stop_at:
-            raise Halt
+            raise HaltError
         found = self.fake.world.router.match(request.method, request.target.partition("?")[0])
         new = self.known is not None and found is not None and found.operation.name not in self.known
         before = self.fake.world.state.dump() if new else None
@@ -78,7 +79,7 @@ class Recorder:
         self.fake.clock.advance(seconds)
 
     def fault(self, described):
-        raise Halt
+        raise HaltError
 
     def differences(self, then, names):
         return []
@@ -94,10 +95,8 @@ def samples(service: str) -> dict[str, Sample]:
         fake = fake_class(service)(seed=1, strict="off")
         fake.conformance.answers = False
         recorder = Recorder(fake, known=found)
-        try:
+        with suppress(HaltError):
             run(case, recorder, document)
-        except Halt:
-            pass
         for index, (request, operation, status, changed) in enumerate(recorder.sent):
             if operation is None or operation in found or status >= 300 or len(request.body) > 100_000:
                 continue
@@ -110,10 +109,8 @@ def prepared(service: str, sample: Sample) -> Fake:
     fake = fake_class(service)(seed=1, strict="off", wait_limit=0.05)
     fake.start()
     recorder = Recorder(fake, stop_at=sample.before)
-    try:
+    with suppress(HaltError):
         run(sample.case, recorder, fake.document)
-    except Halt:
-        pass
     fake.journal.clear()
     return fake
 
@@ -243,14 +240,15 @@ def test_client_journal_and_state_agree(service: str, kind: str, applied: bool, 
                 left_out += 1
                 assert kind in fake.document.operations[name].faults_not or kind == "storage_full", name
                 continue
-            problems += [f"{name}: {text}" for text in differs(fake, sample, expected, fault, applied, transport)]
+            found = differs(fake, sample, expected, fault=fault, applied=applied, transport=transport)
+            problems += [f"{name}: {text}" for text in found]
         finally:
             fake.stop()
     record_property(f"{service} operations that do not take {kind}", left_out)
     assert not problems, "\n".join(problems)
 
 
-def differs(fake: Fake, sample: Sample, expected: Expected, fault, applied: bool, transport: str) -> list[str]:
+def differs(fake: Fake, sample: Sample, expected: Expected, *, fault, applied: bool, transport: str) -> list[str]:
     operation = fake.document.operations[next(iter(fault.operations))]
     before = fake.world.state.dump()
     came, status = TRANSPORTS[transport](fake, sample.request)

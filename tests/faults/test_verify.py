@@ -52,7 +52,7 @@ def test_a_bug_of_the_fake_is_raised_with_its_traceback(kv, client, monkeypatch)
     monkeypatch.setitem(kv.service.steps, "read_value", broken)
     kv.conformance.answers = False
     assert client.read("k").status_code == 500
-    with pytest.raises(VerificationError, match="(?s)A bug in pytest-kvfake.*ZeroDivisionError: on purpose"):
+    with pytest.raises(VerificationError, match=r"(?s)A bug in pytest-kvfake.*ZeroDivisionError: on purpose"):
         kv.verify()
 
 
@@ -103,6 +103,6 @@ def test_leaving_the_with_block_verifies():
 
 
 def test_leaving_it_with_an_exception_does_not():
-    with pytest.raises(KeyError), FakeCloudflare(seed=1) as fake:
+    with pytest.raises(KeyError), FakeCloudflare(seed=1) as fake:  # noqa: PT012 - the block is what is tested
         fake.faults.error("read_value", "rate_limited")
         raise KeyError("the test's own")
