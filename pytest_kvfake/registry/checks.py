@@ -41,10 +41,9 @@ def normalise(request: Request, state: RegistryState) -> Request:
 
 def body_limit(state: RegistryState, command: Command) -> int:
     """The most bytes of a body that are worth reading: beyond, only the length counts."""
-    name = command.operation.name if command.operation is not None else ""
-    if name == "write_data":
-        return state.limits.max_allowed_size
-    return _SMALL_BODY if name in _BODY_READERS else 0
+    if command.operation is None:
+        return 0
+    return state.limits.max_allowed_size if command.operation.name == "write_data" else _SMALL_BODY
 
 
 def check_path(state: RegistryState, command: Command, now: float) -> ServiceError | None:
