@@ -90,7 +90,8 @@ def refuse_misspelt(config: pytest.Config) -> None:
     """
     keys = {option.key: option for option in OPTIONS.values()}
     in_file = vars(config).get("_inicfg")  # in pytest 9; reading the old place there is deprecated
-    for key in config.inicfg if in_file is None else in_file:
+    overrides = (text.partition("=")[0] for text in config.getoption("override_ini", None) or ())
+    for key in (*(config.inicfg if in_file is None else in_file), *overrides):
         if key.startswith("kvfake_") and key not in keys:
             raise unknown(f"There is no ini value {key!r}.", key, keys)
     variables = {option.variable for option in OPTIONS.values() if not option.ini_only}

@@ -77,6 +77,7 @@ def test_a_run_that_uses_no_fixture_loads_no_engine_and_no_library(suite):
     )
     path = suite.pytester.path / "test_it.py"
     path.write_text(path.read_text().replace("from pytest_kvfake import FakeCloudflare\n", ""))
-    # pytest-httpserver's own plugin imports werkzeug, hypothesis' imports sortedcontainers
-    result = suite.run("-p", "no:pytest_httpserver", "-p", "no:hypothesispytest", alone=True)
+    # other plugins import some of these libraries: pytest-httpserver's werkzeug, Hypothesis' sortedcontainers
+    suite.monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    result = suite.run("-p", "pytest_kvfake.plugin", alone=True)
     result.assert_outcomes(passed=1)
