@@ -54,7 +54,8 @@ class Environment:
     def __init__(self, folder):
         venv.create(folder, symlinks=os.name != "nt", with_pip=False)
         where = {"base": str(folder), "platbase": str(folder)}
-        self.packages = Path(sysconfig.get_path("purelib", "venv" if sys.version_info >= (3, 11) else None, where))
+        scheme = "venv" if "venv" in sysconfig.get_scheme_names() else sysconfig.get_default_scheme()
+        self.packages = Path(sysconfig.get_path("purelib", scheme, where))
         self.python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         outer = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
         (self.packages / "outer.pth").write_text("\n".join(outer), encoding="utf-8")
