@@ -14,6 +14,7 @@ import pytest
 
 NODE_PROJECTS = Path(__file__).parent / "node"
 INSTALL_SECONDS = 300
+RUN_SECONDS = 60
 UNWANTED_VARIABLES = ("APIFY_", "BACKENDLESS_", "CF_", "CLOUDFLARE_", "WRANGLER_", "NODE_OPTIONS", "HTTP", "ALL_PROXY")
 
 
@@ -40,12 +41,20 @@ def node_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
 
 
 @pytest.fixture(scope="session")
-def run_node(node_project: Callable[[str], Path]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a script of a Node project: ``run_node(project, script, *arguments, env={…})``."""
+def run_node(node_project: Callable[[str], Path]) -> Callable[..., subprocess.CompletedProcess]:
+    """Runs a script of a Node project to its end and gives what it printed.
+
+    ``run_node(project, script, *arguments, env={…}, cwd=…, text=True)``; with ``text=False`` the output is bytes.
+    """
 
     def run(
-        name: str, script: str, *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None
-    ) -> subprocess.CompletedProcess[str]:
+        name: str,
+        script: str,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
+        text: bool = True,
+    ) -> subprocess.CompletedProcess:
         folder = node_project(name)
         return subprocess.run(
             ["node", str(folder / script), *arguments],
@@ -53,9 +62,8 @@ def run_node(node_project: Callable[[str], Path]) -> Callable[..., subprocess.Co
             cwd=cwd or folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=60,
+            encoding="utf-8" if text else None,
+            timeout=RUN_SECONDS,
             check=False,
         )
 
