@@ -106,6 +106,7 @@ def check_answer(
     status: int,
     headers: Iterable[tuple[str, str]],
     body: bytes,
+    error: str | None = None,
     bodyless: bool = False,
     injected: bool = False,
     thorough: bool = False,
@@ -118,11 +119,16 @@ def check_answer(
         status: of the answer.
         headers: of the answer.
         body: of the answer.
+        error: the catalogue name of the error that was meant, where one was; errors without a body differ in nothing
+            but their status.
         bodyless: the body is not on the wire (HEAD), so it is not looked at.
         injected: a fault answered, perhaps with a status that has no body rule.
         thorough: look at every item of an array, not only at the first hundred.
     """
     found = _Findings(document, "answer", operation)
+    if error is not None and document.errors[error].status != status:
+        rule = document.errors[error]
+        found.add("status", f"{rule.status} for {error}", status, rule.when)
     fields = {name.lower(): value for name, value in headers}
     errors = document.errors_of(operation) if operation is not None else tuple(document.errors.values())
     at_status = [rule for rule in errors if rule.status == status]

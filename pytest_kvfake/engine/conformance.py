@@ -127,6 +127,7 @@ class Conformance:
                 status=response.status,
                 headers=response.headers,
                 body=response.body,
+                error=exchange.error,
                 bodyless=is_bodyless(exchange.request.method, response.status) or response.stream is not None,
                 injected=exchange.fault is not None,
                 thorough=self._thorough,
