@@ -7,8 +7,12 @@ or a live endpoint.
 from __future__ import annotations
 
 import base64
+import io
+import itertools
 import json
 import re
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +27,7 @@ __all__ = ["Answer", "Case", "Sent", "Target", "load_cases", "run"]
 Json = Any
 
 _NAME = re.compile(r"\{\{|\}\}|\{repeat:(.*?):(\d+)\}|\{([A-Z][A-Z0-9_]*)\}")
+_ORIGIN = re.compile(r"https?://[^/]+")
 _BOUNDARY = "----kvfake-case-boundary"
 
 
@@ -166,6 +171,9 @@ class _Run:
         if each is not None:
             self.names["EACH"] = each
         request = self.request(step["request"])
+        if "at_once" in step:
+            yield from self.at_once(step["at_once"], request)
+            return
         answer = self.target.send(request)
         problems = list(self.unmet(step["expect"], request, answer))
         if problems:
@@ -173,6 +181,15 @@ class _Run:
             yield f"{request.method} {request.target[:200]}: {'; '.join(problems)}. Came: {came}"
         for name, place in step.get("save", {}).items():
             self.names[name] = _saved(place, answer)
+
+    def at_once(self, expected: list[Mapping[str, Json]], request: Sent) -> Iterator[str]:
+        with ThreadPoolExecutor(len(expected)) as pool:
+            answers = list(pool.map(self.target.send, [request] * len(expected)))
+        for order in itertools.permutations(answers):
+            if not any(any(self.unmet(one, request, answer)) for one, answer in zip(expected, order, strict=True)):
+                return
+        came = "; ".join(f"{answer.status} {answer.body[:300]!r}" for answer in answers)
+        yield f"{request.method} {request.target[:200]}, {len(expected)} times at once: not as expected. Came: {came}"
 
     def request(self, raw: Mapping[str, Json]) -> Sent:
         headers: dict[str, str] = {}
@@ -184,6 +201,8 @@ class _Run:
         if content_type is not None and not any(name.lower() == "content-type" for name in headers):
             headers["Content-Type"] = content_type
         target = self.filled(raw["target"])
+        origin = _ORIGIN.match(target)  # of a URL that an answer gave
+        target = target if origin is None else target[origin.end() :]
         return Sent(self.filled(raw["method"]), target, tuple(headers.items()), body, raw.get("chunked", False))
 
     def body(self, raw: Mapping[str, Json] | None) -> tuple[str | None, bytes]:
@@ -287,6 +306,9 @@ class _Run:
             "empty": lambda: (not answer.body) is bool(value),
             "text_contains": lambda: str(self.filled(value)) in answer.body.decode("utf-8", "replace"),
             "not_envelope": lambda: not isinstance(_json(answer.body), dict),
+            "zip": lambda: (
+                _unzipped(answer.body) == [(name, text.encode()) for name, text in self.filled(value).items()]
+            ),
         }
         return (
             None
@@ -332,6 +354,14 @@ def _json(body: bytes) -> Json:
         return json.loads(body)
     except ValueError:
         return f"no JSON: {body[:80]!r}"
+
+
+def _unzipped(body: bytes) -> list[tuple[str, bytes]] | None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            return [(entry.filename, archive.read(entry)) for entry in archive.infolist()]
+    except zipfile.BadZipFile:
+        return None
 
 
 def _saved(place: str, answer: Answer) -> Json:
