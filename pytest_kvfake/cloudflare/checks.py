@@ -33,6 +33,9 @@ _GLOBAL_KEY = re.compile(r"[0-9a-f]{32,64}", re.IGNORECASE | re.ASCII)
 _DOTS = {".", ".."}
 _JURISDICTIONS = {"eu", "fedramp", "us"}
 
+# Who is not on a list may do everything.
+_ANY = Token()
+
 # What a body may have where no limit of the contract speaks of it, in bytes.
 _SMALL_BODY = 1 << 20
 
@@ -97,21 +100,21 @@ def check_credentials(state: CloudflareState, command: Command, now: float) -> S
         found = _BEARER.fullmatch(authorization.strip())
         if found is None:
             return ServiceError("invalid_authorization_header")
-        command.arguments["caller"] = Caller("token", found[1], Token())
+        command.arguments["caller"] = Caller("token", found[1], _ANY)
         return None
     email, key = headers.get("x-auth-email"), headers.get("x-auth-key")
     if email is not None or key is not None:
         good_email = email is not None and "@" in email
         good_key = key is not None and _GLOBAL_KEY.fullmatch(key) is not None
         if good_email and good_key:
-            command.arguments["caller"] = Caller("key", f"{email} {key}", Token())
+            command.arguments["caller"] = Caller("key", f"{email} {key}", _ANY)
             return None
         if good_email:
             return ServiceError("invalid_key_header")
         return ServiceError("invalid_email_header" if good_key else "invalid_email_and_key_headers")
     service_key = headers.get("x-auth-user-service-key")
     if service_key:
-        command.arguments["caller"] = Caller("service", service_key, Token())
+        command.arguments["caller"] = Caller("service", service_key, _ANY)
         return None
     return ServiceError("missing_credentials")
 

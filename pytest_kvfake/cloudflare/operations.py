@@ -190,6 +190,9 @@ def bulk_delete(state: CloudflareState, command: Command, now: float) -> Outcome
     items = _items(command, state.limits.bulk_delete_keys, "too_many_keys_to_remove")
     if isinstance(items, ServiceError):
         return items
+    refusal = _illegal(items, state)
+    if refusal is not None:
+        return refusal
     keys = dict.fromkeys(items)
     space = command.view(namespace.entries)
     for key in keys:
@@ -213,6 +216,9 @@ def bulk_get(state: CloudflareState, command: Command, now: float) -> Outcome | 
         return ServiceError("too_many_keys_to_get", {"limit": limits.bulk_get_keys})
     if kind not in ("text", "json"):
         return ServiceError("invalid_type", {"type": kind})
+    refusal = _illegal(keys, state)
+    if refusal is not None:
+        return refusal
     space = command.view(namespace.entries)
     found: dict[str, Entry | None] = {key: space.get(key, now) for key in keys}
     if sum(len(entry.value) for entry in found.values() if entry is not None) > limits.bulk_get_bytes:
@@ -367,6 +373,11 @@ def _items(command: Command, limit: int, error: str) -> list[Any] | ServiceError
         return ServiceError("bulk_request_too_large")
     items: list[Any] = command.arguments["items"]
     return items if len(items) <= limit else ServiceError(error, {"limit": limit})
+
+
+def _illegal(keys: Iterable[str], state: CloudflareState) -> ServiceError | None:
+    refusals = (check_key(key, state.limits) for key in keys)
+    return next((refusal for refusal in refusals if refusal is not None), None)
 
 
 def _bulk_outcome(keys: Iterable[str], command: Command) -> Outcome:

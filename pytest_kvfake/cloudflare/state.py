@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_kvfake.engine.jsontext import parsed, written
@@ -215,6 +216,7 @@ class CloudflareState:
         return {account.id: account.copy() for account in accounts}
 
 
+@lru_cache(maxsize=1024)
 def normalised_id(text: str) -> str | None:
     """Gives an account or namespace id in the form in which it is kept; None if it is none.
 

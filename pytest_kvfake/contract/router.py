@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_kvfake.contract.document import Document, Operation, Parameter
 
@@ -26,8 +26,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _LITERAL, _MIXED, _NARROWED, _ONE, _REST = range(5)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """An operation and its path parameters, still percent-encoded."""
 
     operation: Operation
@@ -42,6 +41,11 @@ class _Route:
     pattern: str
     names: tuple[str, ...]
     segments: tuple[tuple[str | None, str], ...]
+
+    def fits(self, slashes: int) -> bool:
+        """Whether a path with so many slashes can be one of this route."""
+        own = self.template.count("/")
+        return slashes >= own if ".+" in self.pattern else slashes == own
 
 
 class Router:
@@ -83,11 +87,27 @@ class Router:
 
 
 class _Table:
-    """The routes of one method, the most literal first, as one alternation."""
+    """The routes of one method: an alternation for each number of slashes, which rules most of them out."""
 
     def __init__(self, routes: list[_Route]) -> None:
         self.routes = routes
-        self._pattern = re.compile("|".join(f"({route.pattern})" for route in routes))
+        self._most = max(route.template.count("/") for route in routes)
+        self._by_slashes: dict[int, _Alternation] = {}
+
+    def match(self, raw_path: str) -> Match | None:
+        slashes = min(raw_path.count("/"), self._most + 1)
+        alternation = self._by_slashes.get(slashes)
+        if alternation is None:
+            fitting = [route for route in self.routes if route.fits(slashes)]
+            alternation = self._by_slashes[slashes] = _Alternation(fitting)
+        return alternation.match(raw_path)
+
+
+class _Alternation:
+    """Some routes, the most literal first, as one pattern."""
+
+    def __init__(self, routes: list[_Route]) -> None:
+        self._match = re.compile("|".join(f"({route.pattern})" for route in routes) or "(?!)").fullmatch
         self._targets: dict[int, tuple[Operation, tuple[tuple[str, int], ...]]] = {}
         group = 1
         for route in routes:
@@ -95,7 +115,7 @@ class _Table:
             group += 1 + len(route.names)
 
     def match(self, raw_path: str) -> Match | None:
-        found = self._pattern.fullmatch(raw_path)
+        found = self._match(raw_path)
         if found is None:
             return None
         index = found.lastindex

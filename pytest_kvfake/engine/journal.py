@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 from pytest_kvfake.errors import JournalError
@@ -178,15 +178,16 @@ class Journal(Sequence[Exchange]):
         self._total = 0
         self._counts: dict[str | None, int] = {}
         self._changed = threading.Condition()
+        self._waiting = 0
         self.on_drop: Callable[[Exchange], None] = _nothing
         self.on_close: Callable[[Exchange], None] = _nothing
 
-    def open(self, make: Callable[[int], Exchange]) -> Exchange:
-        """Adds an exchange that has just begun; ``make`` gets its number."""
+    def open(self, operation: str | None, key: str | None, request: Request, time: float) -> Exchange:
+        """Adds an exchange that has just begun; its number is the next one."""
         with self._changed:
             self._total += 1
-            exchange = make(self._total)
-            self._counts[exchange.operation] = self._counts.get(exchange.operation, 0) + 1
+            exchange = Exchange(self._total, operation, key, request, time)
+            self._counts[operation] = self._counts.get(operation, 0) + 1
             self._kept.append(exchange)
             dropped = self._oldest() if len(self._kept) > self._bounds.entries else None
         if dropped is not None:
@@ -205,7 +206,8 @@ class Journal(Sequence[Exchange]):
                 self._kept_bytes += size
             while self._kept_bytes > self._bounds.total_bytes and len(self._kept) > 1:
                 dropped.append(self._oldest())
-            self._changed.notify_all()
+            if self._waiting:
+                self._changed.notify_all()
         for old in dropped:
             self.on_drop(old)
         self.on_close(exchange)
@@ -320,7 +322,12 @@ class Journal(Sequence[Exchange]):
             TimeoutError: they did not come; the text says what came instead.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: self._decided(operation) >= count, timeout):
+            self._waiting += 1
+            try:
+                came = self._changed.wait_for(lambda: self._decided(operation) >= count, timeout)
+            finally:
+                self._waiting -= 1
+            if not came:
                 raise TimeoutError(self._late(operation, count, timeout))
         return self.of(operation)
 
@@ -382,9 +389,9 @@ class Journal(Sequence[Exchange]):
     def _cut(self, exchange: Exchange) -> int:
         exchange.violations  # noqa: B018 - worked out while the whole bodies are there
         bound = self._bounds.body_bytes
-        exchange.request = replace(exchange.request, body=exchange.request.body[:bound])
+        exchange.request = exchange.request._replace(body=exchange.request.body[:bound])
         if exchange.response is not None:
-            exchange.response = replace(exchange.response, body=exchange.response.body[:bound])
+            exchange.response = exchange.response._replace(body=exchange.response.body[:bound])
         return _size(exchange)
 
     def _oldest(self) -> Exchange:

@@ -1,5 +1,8 @@
 """What travels between a transport and the engine: frozen values, no behaviour.
 
+They are named tuples because several are made for each request, and a tuple is made four times as fast as a
+frozen dataclass.
+
 A transport turns bytes into a `Request`, gives it to an `Endpoint`, and carries out the `Delivery` that
 comes back. The engine never sees a socket; a transport never sees a state.
 """
@@ -7,8 +10,7 @@ comes back. The engine never sees a socket; a transport never sees a state.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 __all__ = [
     "NO_BODY",
@@ -72,8 +74,7 @@ class Headers(Mapping[str, str]):
         return Headers([*kept, *fields.items()])
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """A request body as far as somebody asked for it.
 
     Attributes:
@@ -101,8 +102,7 @@ class MalformedBodyError(Exception):
     """The body's framing is broken (chunk sizes, chunk ends); the text says how."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request.
 
     Attributes:
@@ -137,11 +137,10 @@ class Request:
 
     def with_target(self, method: str, target: str) -> Request:
         """Gives the same request as the service reads it (verb override, slashes)."""
-        return replace(self, method=method, target=target)
+        return self._replace(method=method, target=target)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """One HTTP answer. Framing (``Content-Length``, ``Connection``) belongs to the transport.
 
     Attributes:
@@ -165,8 +164,7 @@ class Response:
 WireKind = Literal["refuse", "hang", "reset", "empty", "truncate", "dribble", "corrupt", "wrong_length"]
 
 
-@dataclass(frozen=True, slots=True)
-class WireFault:
+class WireFault(NamedTuple):
     """What a transport does to an answer instead of sending it whole.
 
     =============== ==========================================================================
@@ -185,8 +183,7 @@ class WireFault:
     amount: float = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """What the engine has decided and a transport carries out.
 
     Attributes:

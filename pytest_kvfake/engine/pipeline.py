@@ -12,14 +12,12 @@ and ``verify()`` raises it.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_kvfake.engine.clock import http_date
 from pytest_kvfake.engine.diagnosis import nearest_operation, wrong_credentials
 from pytest_kvfake.engine.faults.kinds import ErrorKind, LatencyKind, PartialKind, RateLimitKind, WireKind
-from pytest_kvfake.engine.journal import Exchange
 from pytest_kvfake.engine.messages import (
     Body,
     Delivery,
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pytest_kvfake.engine.faults.arming import Fault
+    from pytest_kvfake.engine.journal import Exchange
     from pytest_kvfake.engine.world import World
 
 __all__ = ["handle"]
@@ -99,7 +98,7 @@ def open_journal(world: World[S], head: Request, command: Command | None) -> Exc
     now = world.clock.now()
     name = command.operation.name if command is not None and command.operation is not None else None
     key = command.key if command is not None else None
-    exchange = world.journal.open(lambda number: Exchange(number, name, key, head, now))
+    exchange = world.journal.open(name, key, head, now)
     if command is not None:
         exchange.raw_parameters = command.raw_parameters
         command.number = exchange.number
@@ -260,7 +259,7 @@ def with_limit_headers(world: World[S], command: Command, response: Response) ->
             known = {name.lower() for name, _ in response.headers}
             more = fault.kind.limiter.headers(command, now).items()
             added = tuple(pair for pair in more if pair[0].lower() not in known)
-            response = replace(response, headers=(*response.headers, *added))
+            response = response._replace(headers=(*response.headers, *added))
     return response
 
 
@@ -318,6 +317,8 @@ def close_journal(world: World[S], exchange: Exchange, delivery: Delivery, start
     if exchange.wire is None:
         exchange.wire = "nothing" if response is None else f"{response.status}"
     exchange.duration = time.perf_counter() - started
+    if world.coverage is not None and response is not None:
+        world.coverage.add((exchange.operation, response.status, exchange.error, exchange.fault is not None))
     world.conformance.watch(exchange)
     world.journal.close(exchange)
     return delivery

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from types import EllipsisType
 
     from pytest_kvfake.contract.document import Document, Operation
     from pytest_kvfake.engine.keyspace import KeySpace
@@ -104,7 +104,8 @@ class Command:
     """
 
     __slots__ = (
-        "__dict__",
+        "_key",
+        "_query",
         "allowed",
         "arguments",
         "bulk_keys",
@@ -130,6 +131,8 @@ class Command:
         self.raw_parameters = raw_parameters
         self.allowed = allowed
         self.number = number
+        self._key: str | None | EllipsisType = ...
+        self._query: Mapping[str, str] | None = None
         self.arguments: dict[str, Any] = {}
         self.bulk_keys: Collection[str] = ()
         self.failing: frozenset[str] = frozenset()
@@ -139,21 +142,23 @@ class Command:
         """Gives a path parameter, decoded once as UTF-8; None when it cannot be."""
         return percent_decoded(self.raw_parameters[name])
 
-    @cached_property
+    @property
     def query(self) -> Mapping[str, str]:
         """The query: a ``+`` is a space, the last of several namesakes wins, empty values are kept."""
-        query = self.request.query
-        if not query.isascii():  # raw bytes, read one character a byte; on the wire they are UTF-8
-            query = query.encode("latin-1", "replace").decode("utf-8", "replace")
-        return dict(parse_qsl(query, keep_blank_values=True, errors="replace")) if query else {}
+        if self._query is None:
+            query = self.request.query
+            if not query.isascii():  # raw bytes, read one character a byte; on the wire they are UTF-8
+                query = query.encode("latin-1", "replace").decode("utf-8", "replace")
+            self._query = dict(parse_qsl(query, keep_blank_values=True, errors="replace")) if query else {}
+        return self._query
 
-    @cached_property
+    @property
     def key(self) -> str | None:
         """The key that the request names in its path, decoded; None where there is none."""
-        name = self.operation.key if self.operation is not None else None
-        if name is None or name not in self.raw_parameters:
-            return None
-        return self.parameter(name)
+        if self._key is ...:
+            name = self.operation.key if self.operation is not None else None
+            self._key = self.parameter(name) if name is not None and name in self.raw_parameters else None
+        return self._key
 
     @property
     def keys(self) -> Collection[str]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from pytest_kvfake.contract.coverage import recorder
 from pytest_kvfake.contract.router import Router
 from pytest_kvfake.engine import pipeline
 from pytest_kvfake.engine.faults.vocabulary import Faults
-from pytest_kvfake.engine.journal import Exchange, Journal
 from pytest_kvfake.engine.messages import Delivery, Headers, ReadBody, Request, Response
 from pytest_kvfake.engine.service import Service, ServiceError, State
 from pytest_kvfake.errors import RuleError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_kvfake.contract.document import Document
     from pytest_kvfake.engine.clock import Clock
     from pytest_kvfake.engine.conformance import Conformance
+    from pytest_kvfake.engine.journal import Exchange, Journal
 
 __all__ = ["Bug", "World"]
 
@@ -48,6 +49,7 @@ class World(Generic[S]):
         lock: held by every state step, and by users who look at the state.
         bugs: unexpected exceptions, for ``verify()``.
         waited: exchanges whose client waited until ``wait_limit``.
+        coverage: where contract coverage is collected; None while nobody does.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class World(Generic[S]):
         self.lock = threading.RLock()
         self.bugs: list[Bug] = []
         self.waited: list[str] = []
+        self.coverage = recorder(document.service, document.dialect)
         journal.on_drop = conformance.dropped
         journal.on_close = partial(_log.info, "%s %s", service.name)
 
@@ -90,7 +93,7 @@ class World(Generic[S]):
         """Journals bytes that were no HTTP request."""
         shown = received[:_SHOWN_BYTES].decode("latin-1")
         request = Request("?", shown, Headers(), received[:_SHOWN_BYTES], len(received))
-        exchange = self.journal.open(lambda number: Exchange(number, None, None, request, self.clock.now()))
+        exchange = self.journal.open(None, None, request, self.clock.now())
         exchange.response = answer
         exchange.note = reason
         exchange.wire = "nothing" if answer is None else f"{answer.status}"

@@ -12,7 +12,7 @@ def add(
     journal: Journal, operation: str | None = "read", *, key: str | None = None, status: int = 200, body=b""
 ) -> Exchange:
     request = Request("GET", "/x", Headers(), body, len(body))
-    exchange = journal.open(lambda number: Exchange(number, operation, key, request, 0.0))
+    exchange = journal.open(operation, key, request, 0.0)
     exchange.response = Response(status)
     exchange.wire = str(status)
     journal.close(exchange)
@@ -112,7 +112,7 @@ def test_memory_does_not_grow_with_the_number_of_requests():
 def test_an_exchange_that_was_dropped_while_open_is_not_counted():
     journal = Journal(entries=1)
     request = Request("GET", "/x", Headers(), b"x" * 50, 50)
-    slow = journal.open(lambda number: Exchange(number, "slow", None, request, 0.0))
+    slow = journal.open("slow", None, request, 0.0)
     add(journal, "fast", body=b"x")
     journal.close(slow)
     assert journal._kept_bytes == 1
@@ -127,7 +127,7 @@ def test_it_waits_for_the_nth_exchange():
 def test_an_open_exchange_is_not_waited_for():
     journal = Journal()
     request = Request("GET", "/x", Headers())
-    journal.open(lambda number: Exchange(number, "read", None, request, 0.0))
+    journal.open("read", None, request, 0.0)
     with pytest.raises(TimeoutError, match=r"(?s)read was to be answered 1 times.*#1 read → still open"):
         journal.wait_for("read", timeout=0.01)
 
