@@ -51,7 +51,8 @@ def test_an_asyncio_test_gets_a_running_fake(suite):
         async def test_it(kv_cloudflare):
             assert await asyncio.to_thread(ask, kv_cloudflare) == 200
             assert len(await kv_cloudflare.journal.wait_for_async("list_namespaces")) == 1
-        """
+        """,
+        alone=True,  # pytest-asyncio leaves an event loop to the garbage collector
     ).assert_outcomes(passed=1)
 
 

@@ -176,7 +176,8 @@ def test_async_tests_are_verified_too(suite):
         @pytest.mark.asyncio
         async def test_it(kv_cloudflare):
             {ARM}
-        """
+        """,
+        alone=True,  # pytest-asyncio leaves an event loop to the garbage collector
     ).assert_outcomes(failed=1)
 
 
