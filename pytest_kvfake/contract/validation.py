@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from pytest_kvfake.contract.document import pointed
+from pytest_kvfake.contract.document import fill, pointed
 from pytest_kvfake.shown import masked, names_credential
 
 if TYPE_CHECKING:
@@ -126,25 +127,29 @@ def check_answer(
         thorough: look at every item of an array, not only at the first hundred.
     """
     found = _Findings(document, "answer", operation)
-    if error is not None and document.errors[error].status != status:
-        rule = document.errors[error]
-        found.add("status", f"{rule.status} for {error}", status, rule.when)
     fields = {name.lower(): value for name, value in headers}
-    errors = document.errors_of(operation) if operation is not None else tuple(document.errors.values())
-    at_status = [rule for rule in errors if rule.status == status]
-    if status >= 400 and not at_status:
+    rule = None if error is None else document.errors[error]
+    if rule is None and status >= 400:
         if not injected:
             found.add("status", "an error that the catalogue lists for this operation", status, "")
+        return found.violations
+    if rule is not None and (rule.status != status or not _is_listed(rule, operation)):
+        listed = "" if _is_listed(rule, operation) else ", which this operation does not list"
+        found.add("status", f"{rule.status} for {error}{listed}", status, rule.when)
         return found.violations
     response = _response(document, operation, status)
     if response is None:
         found.add("status", "a status that is documented for this operation", status, "")
         return found.violations
     _check_headers(found, response, fields)
-    if not bodyless and not (status >= 400 and _is_plain(at_status, fields, body)):
+    if rule is not None and not injected:
+        _check_error_headers(found, rule, fields)
+    if rule is not None and rule.body is not None:
+        _check_plain(found, rule, fields, None if bodyless else body)
+    elif not bodyless:
         value = _check_content(found, response, fields, body, thorough=thorough)
-        if status >= 400 and document.envelope:
-            _check_catalogue(found, [rule for rule in at_status if rule.body is None], value)
+        if rule is not None:
+            _check_catalogue(found, rule, value)
     return found.violations
 
 
@@ -234,29 +239,58 @@ def _check_content(
     return value
 
 
-def _check_catalogue(found: _Findings, rules: list[ErrorRule], value: Json) -> None:
-    """Code and text together have to be those of one error of the operation with that status."""
-    if not isinstance(value, dict):
-        found.add("body", "the service's error envelope, or one of its documented texts", value, "")
+def _is_listed(rule: ErrorRule, operation: Operation | None) -> bool:
+    return operation is None or rule.name in operation.errors
+
+
+def _check_error_headers(found: _Findings, rule: ErrorRule, fields: Mapping[str, str]) -> None:
+    for name, template in rule.headers.items():
+        value = fields.get(name)
+        if value is None or _template(template, "").fullmatch(value) is None:
+            found.add(f"header {name}", f"{template!r} for {rule.name}", value, rule.when)
+
+
+def _check_plain(found: _Findings, rule: ErrorRule, fields: Mapping[str, str], body: bytes | None) -> None:
+    """An error whose answer is not the envelope but a fixed text."""
+    assert rule.body is not None
+    wanted, sent = rule.body["content_type"], fields.get("content-type")
+    if sent != wanted:
+        found.add("header content-type", f"{wanted!r} for {rule.name}", sent, rule.when)
+    if body is not None and body != rule.body["text"].encode():
+        found.add("body", f"{rule.body['text']!r} for {rule.name}", body, rule.when)
+
+
+def _check_catalogue(found: _Findings, rule: ErrorRule, value: Json) -> None:
+    """Code, text, chain and further members have to be those of the error."""
+    envelope = found.document.envelope
+    if envelope and not isinstance(value, dict):
+        found.add("body", "the service's error envelope", value, "")
         return
-    code, message = (pointed(value, found.document.envelope.get(part)) for part in ("code", "message"))
-    with_code = [rule for rule in rules if rule.code is None or rule.code == code]
-    if not with_code:
-        known = ", ".join(str(rule.code) for rule in rules)
-        found.add(f"body {found.document.envelope.get('code')}", f"a code listed for this status ({known})", code, "")
-    elif not any(rule.message is None or _template(rule.message).fullmatch(str(message)) for rule in with_code):
-        texts = " or ".join(repr(rule.message) for rule in with_code)
-        found.add(f"body {found.document.envelope.get('message')}", f"the documented text {texts}", message, "")
+    verb = "" if found.operation is None else found.operation.settings.get("verb", "")
+    code, message, chain = (pointed(value, envelope.get(part)) for part in ("code", "message", "chain"))
+    if envelope and (type(code) is not type(rule.code) or code != rule.code):
+        found.add(f"body {envelope.get('code')}", f"{rule.code!r} for {rule.name}", code, rule.when)
+    if rule.message is not None and _template(rule.message, verb).fullmatch(str(message)) is None:
+        found.add(f"body {envelope.get('message')}", f"the text {rule.message!r} of {rule.name}", message, rule.when)
+    if "chain" in envelope and chain != rule.more.get("chain"):
+        found.add(f"body {envelope['chain']}", f"{rule.more.get('chain')} for {rule.name}", chain, rule.when)
+    for name, template in rule.more.get("members", {}).items():
+        came = value.get(name) if isinstance(value, dict) else None
+        if not _fits(template, came):
+            found.add(f"body /{name}", f"{template!r} for {rule.name}", came, rule.when)
 
 
-def _is_plain(rules: list[ErrorRule], fields: Mapping[str, str], body: bytes) -> bool:
-    """Whether this is an error whose answer is not the envelope but a fixed text."""
-    return any(
-        rule.body is not None
-        and fields.get("content-type") == rule.body["content_type"]
-        and body.decode("utf-8", "replace") == rule.body["text"]
-        for rule in rules
-    )
+def _fits(template: Json, value: Json) -> bool:
+    """Whether a further member of an error is its template; a text that is all placeholder stands for any value."""
+    if isinstance(template, str):
+        if re.fullmatch(r"\{[a-z_]+\}", template):
+            return value is not None
+        return isinstance(value, str) and _template(template, "").fullmatch(value) is not None
+    if isinstance(template, dict):
+        return isinstance(value, dict) and all(
+            name in value and _fits(one, value[name]) for name, one in template.items()
+        )
+    return type(template) is type(value) and bool(template == value)
 
 
 def _response(document: Document, operation: Operation | None, status: int) -> Mapping[str, Json] | None:
@@ -356,11 +390,15 @@ def _shown(value: Json) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-@lru_cache(maxsize=512)
-def _template(message: str) -> re.Pattern[str]:
-    """A message template as a pattern: each placeholder stands for any text."""
-    parts = re.split(r"\{[a-z_]+\}", message)
+@lru_cache(maxsize=2048)
+def _template(message: str, verb: str) -> re.Pattern[str]:
+    """A template as a pattern: each placeholder but the operation's verb stands for any text."""
+    parts = re.split("\0", fill(message, {**dict.fromkeys(_placeholders(message), "\0"), "verb": verb}))
     return re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
+
+
+def _placeholders(message: str) -> Iterator[str]:
+    return (name for _, name, _, _ in string.Formatter().parse(message) if name)
 
 
 def _validator(document: Document, schema: Mapping[str, Json]) -> Draft202012Validator:

@@ -86,7 +86,8 @@ class InProcessTarget(FakeTarget):
         sent = httpx.Request(request.method, "http://fake", headers=headers, content=request.body)
         sent.url = RawURL(request.target)
         response = transport.handle_request(sent)
-        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.read())
+        fields = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, fields, b"".join(response.iter_raw()))
 
 
 TARGETS = {"socket": SocketTarget, "in-process": InProcessTarget}
