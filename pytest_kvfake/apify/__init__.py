@@ -248,9 +248,9 @@ class FakeApify(Fake[ApifyState]):
                 kept.actor_id = actor if is_id(actor) else made
         return run
 
-    def arrange(self, given: Mapping[str, Any]) -> dict[str, str]:
+    def arrange(self, given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         """Puts what a contract case takes for given in place, and says what its names stand for."""
-        return arrange(self, given)
+        return arrange(self, given, names)
 
     def differences(self, then: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
         """Says where the state differs from what a contract case expects of it."""

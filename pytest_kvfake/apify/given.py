@@ -16,26 +16,31 @@ if TYPE_CHECKING:
 __all__ = ["arrange", "differences"]
 
 
-def arrange(fake: FakeApify, given: Mapping[str, Any]) -> dict[str, str]:
+def arrange(fake: FakeApify, given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
     """Makes users, tokens, stores and runs.
 
+    Args:
+        fake: where.
+        given: the case's nouns.
+        names: what the case's names stand for; a store whose alias is among them gets that id.
+
     Returns:
-        The id of each store by the alias that the case uses.
+        The id of each store by its alias.
     """
     for name, value in given.get("limits", {}).items():
         setattr(fake.limits, name, value)
     for username, one in given.get("users", {}).items():
         fake.create_user(username, one.get("token"), general_access=one.get("general_access", "RESTRICTED"))
-    names: dict[str, str] = {}
+    ids: dict[str, str] = {}
     for alias, one in given.get("stores", {}).items():
-        names[alias] = _store(fake, one)
+        ids[alias] = _store(fake, one, names.get(alias))
     for secret, one in given.get("tokens", {}).items():
-        stores = {names.get(alias, alias): permissions for alias, permissions in one.get("stores", {}).items()}
+        stores = {ids.get(alias, alias): permissions for alias, permissions in one.get("stores", {}).items()}
         fake.create_token(secret, one.get("username"), permissions=one.get("permissions"), stores=stores)
     for run_id, one in given.get("runs", {}).items():
         described = {name: value for name, value in one.items() if name != "store"}
-        fake.create_run(run_id, names.get(one["store"], one["store"]), **described)
-    return names
+        fake.create_run(run_id, ids.get(one["store"], one["store"]), **described)
+    return ids
 
 
 def differences(fake: FakeApify, then: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
@@ -55,11 +60,11 @@ def differences(fake: FakeApify, then: Mapping[str, Any], names: Mapping[str, st
         yield f"there are {len(fake.stores)} stores, not {then['stores']}"
 
 
-def _store(fake: FakeApify, one: Mapping[str, Any]) -> str:
+def _store(fake: FakeApify, one: Mapping[str, Any], store_id: str | None) -> str:
     store = fake.create_store(
         one.get("name"),
         username=one.get("username"),
-        store_id=one.get("id"),
+        store_id=store_id,
         schema=one.get("schema"),
         general_access=one.get("general_access", "FOLLOW_USER_SETTING"),
     )
