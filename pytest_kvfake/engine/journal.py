@@ -36,6 +36,7 @@ class Exchange:
         duration: real seconds from the head's arrival to the decision.
         note: what a person should know, such as the nearest documented operation.
         draw: the number drawn for a fault with a probability.
+        by_service: False where the answer is not the service's: to broken framing, and for a bug of the fake.
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class Exchange:
         "_size",
         "_violations",
         "applied",
+        "by_service",
         "draw",
         "duration",
         "error",
@@ -73,6 +75,7 @@ class Exchange:
         self.duration = 0.0
         self.note: str | None = None
         self.draw: float | None = None
+        self.by_service = True
         self._size = 0
         self._violations: tuple[Violation, ...] | None = None
         self._check: Callable[[Exchange], Iterable[Violation]] | None = None

@@ -295,6 +295,7 @@ def refuse_framing(exchange: Exchange | None, reason: str) -> Delivery:
     """Answers a body whose framing is broken, below the level of any service; nothing was applied."""
     assert exchange is not None  # only `receive` raises these, behind `open_journal`
     exchange.note = f"malformed body: {reason}"
+    exchange.by_service = False
     response = Response(400, (("content-type", "text/plain; charset=utf-8"),), f"Bad Request: {reason}\n".encode())
     return Delivery(response, number=exchange.number, close=True)
 
@@ -303,6 +304,7 @@ def confess(world: World[S], exchange: Exchange, error: Exception) -> Delivery:
     """Answers for a bug of the fake; ``verify()`` raises it with its traceback."""
     world.bug(exchange, error)
     exchange.note = f"a bug of the fake: {error!r}"
+    exchange.by_service = False
     text = f"A bug in pytest-kvfake: {error!r}. verify() shows the traceback.\n".encode()
     response = Response(500, (("content-type", "text/plain; charset=utf-8"),), text)
     return Delivery(response, number=exchange.number, close=True)
@@ -317,7 +319,7 @@ def close_journal(world: World[S], exchange: Exchange, delivery: Delivery, start
     if exchange.wire is None:
         exchange.wire = "nothing" if response is None else f"{response.status}"
     exchange.duration = time.perf_counter() - started
-    if world.coverage is not None and response is not None:
+    if world.coverage is not None and response is not None and exchange.by_service:
         world.coverage.add((exchange.operation, response.status, exchange.error, exchange.fault is not None))
     world.conformance.watch(exchange)
     world.journal.close(exchange)
