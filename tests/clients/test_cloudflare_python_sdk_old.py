@@ -11,6 +11,7 @@ import pytest
 cloudflare = pytest.importorskip("cloudflare")
 
 from pytest_kvfake.cloudflare import FakeCloudflare  # noqa: E402 - the skip comes first
+from pytest_kvfake.contract.document import DIALECTS  # noqa: E402
 
 VERSION = tuple(int(number) for number in cloudflare.__version__.split(".")[:2])
 
@@ -19,9 +20,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def kv() -> Iterator[FakeCloudflare]:
-    with FakeCloudflare(seed=1, strict="error") as kv:
+@pytest.fixture(params=DIALECTS)
+def kv(request) -> Iterator[FakeCloudflare]:
+    with FakeCloudflare(seed=1, dialect=request.param, strict="error") as kv:
         yield kv
 
 
