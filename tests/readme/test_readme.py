@@ -9,14 +9,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cloudflare  # noqa: F401 - an in-process run of pytest forgets what it was the first to import
+import apify_client  # noqa: F401 - an in-process run of pytest forgets what it was the first to import
+import cloudflare  # noqa: F401 - the same
 import httpx
 import pytest
 
 import pytest_kvfake
+import pytest_kvfake.apify
 import pytest_kvfake.cloudflare
+import pytest_kvfake.hive
+import pytest_kvfake.registry
 from pytest_kvfake import plugin
 from pytest_kvfake.contract.document import load, services
+from pytest_kvfake.engine.faults.vocabulary import Faults
 from pytest_kvfake.fake import Fake
 from pytest_kvfake.options import OPTIONS
 
@@ -144,11 +149,18 @@ def test_every_fake_has_a_table_with_its_fixture_and_all_its_operations():
     fakes = {name for name in pytest_kvfake.__all__ if name.startswith("Fake")}
     faked = {table[0][0].strip("`"): table for table in tables() if table[0][0].startswith("`Fake")}
     assert set(faked) == fakes
-    for name, (head, _, (title, operations), *_) in faked.items():
+    for name, (head, _, *rows) in faked.items():
         service = getattr(pytest_kvfake, name).service.name
         assert head[1] == f"`kv_{service}`"
-        assert title == "operations"
+        operations = " ".join(said for title, said in rows if title.startswith("operations"))
         assert re.findall("`(.*?)`", operations) == list(load(service).operations)
+
+
+def test_the_table_of_fault_kinds_lists_all_kinds():
+    (table,) = (table for table in tables() if table[0][0] == "kind")
+    methods = (one for one in vars(Faults).items() if inspect.isfunction(one[1]) and not one[0].startswith("_"))
+    kinds = {name for name, method in methods if method.__annotations__.get("return") == "Fault"}
+    assert {row[0].strip("`") for row in table[2:]} == kinds
 
 
 def test_every_fixture_is_in_the_table_of_fixtures():
