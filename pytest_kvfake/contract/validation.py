@@ -132,6 +132,8 @@ def check_answer(
     if rule is None and status >= 400:
         if not injected:
             found.add("status", "an error that the catalogue lists for this operation", status, "")
+        elif body:
+            found.add("body", "nothing: a fault answered a bare status", body, "")
         return found.violations
     if rule is not None and (rule.status != status or not _is_listed(rule, operation)):
         listed = "" if _is_listed(rule, operation) else ", which this operation does not list"
@@ -246,7 +248,7 @@ def _is_listed(rule: ErrorRule, operation: Operation | None) -> bool:
 def _check_error_headers(found: _Findings, rule: ErrorRule, fields: Mapping[str, str]) -> None:
     for name, template in rule.headers.items():
         value = fields.get(name)
-        if value is None or _template(template, "").fullmatch(value) is None:
+        if value is None or _pattern(rule, template).fullmatch(value) is None:
             found.add(f"header {name}", f"{template!r} for {rule.name}", value, rule.when)
 
 
@@ -270,25 +272,25 @@ def _check_catalogue(found: _Findings, rule: ErrorRule, value: Json) -> None:
     code, message, chain = (pointed(value, envelope.get(part)) for part in ("code", "message", "chain"))
     if envelope and (type(code) is not type(rule.code) or code != rule.code):
         found.add(f"body {envelope.get('code')}", f"{rule.code!r} for {rule.name}", code, rule.when)
-    if rule.message is not None and _template(rule.message, verb).fullmatch(str(message)) is None:
+    if rule.message is not None and _pattern(rule, rule.message, verb).fullmatch(str(message)) is None:
         found.add(f"body {envelope.get('message')}", f"the text {rule.message!r} of {rule.name}", message, rule.when)
     if "chain" in envelope and chain != rule.more.get("chain"):
         found.add(f"body {envelope['chain']}", f"{rule.more.get('chain')} for {rule.name}", chain, rule.when)
     for name, template in rule.more.get("members", {}).items():
         came = value.get(name) if isinstance(value, dict) else None
-        if not _fits(template, came):
+        if not _fits(rule, template, came):
             found.add(f"body /{name}", f"{template!r} for {rule.name}", came, rule.when)
 
 
-def _fits(template: Json, value: Json) -> bool:
+def _fits(rule: ErrorRule, template: Json, value: Json) -> bool:
     """Whether a further member of an error is its template; a text that is all placeholder stands for any value."""
     if isinstance(template, str):
         if re.fullmatch(r"\{[a-z_]+\}", template):
             return value is not None
-        return isinstance(value, str) and _template(template, "").fullmatch(value) is not None
+        return isinstance(value, str) and _pattern(rule, template).fullmatch(value) is not None
     if isinstance(template, dict):
         return isinstance(value, dict) and all(
-            name in value and _fits(one, value[name]) for name, one in template.items()
+            name in value and _fits(rule, one, value[name]) for name, one in template.items()
         )
     return type(template) is type(value) and bool(template == value)
 
@@ -300,7 +302,7 @@ def _response(document: Document, operation: Operation | None, status: int) -> M
         node = responses.get(str(status), responses.get(wildcard, responses.get("default")))
     else:
         shared = document.raw.get("components", {}).get("responses", {})
-        node = shared.get("unrouted" if status >= 400 else "preflight")
+        node = shared.get("unrouted" if status >= 400 else f"unrouted_{status}")
         node = node if node is not None else _any_failure(document, wildcard)
     found: Mapping[str, Json] | None = document.resolve(node)
     return found
@@ -390,11 +392,23 @@ def _shown(value: Json) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
+def _pattern(rule: ErrorRule, template: str, verb: str = "") -> re.Pattern[str]:
+    """A template of an error as a pattern: a placeholder whose example is a number stands for one."""
+    numbers = frozenset(name for name, value in rule.example.items() if type(value) in {int, float})
+    return _compiled(template, verb, numbers)
+
+
 @lru_cache(maxsize=2048)
-def _template(message: str, verb: str) -> re.Pattern[str]:
-    """A template as a pattern: each placeholder but the operation's verb stands for any text."""
-    parts = re.split("\0", fill(message, {**dict.fromkeys(_placeholders(message), "\0"), "verb": verb}))
-    return re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
+def _compiled(template: str, verb: str, numbers: frozenset[str]) -> re.Pattern[str]:
+    marks = {name: f"\0{_placeholder_pattern(name, numbers)}\0" for name in _placeholders(template)}
+    parts = fill(template, {**marks, "verb": verb}).split("\0")
+    return re.compile("".join(part if index % 2 else re.escape(part) for index, part in enumerate(parts)), re.DOTALL)
+
+
+def _placeholder_pattern(name: str, numbers: frozenset[str]) -> str:
+    if name == "method":
+        return "[^a-z ]+"
+    return r"-?[0-9]+(?:\.[0-9]+)?" if name in numbers else ".*"
 
 
 def _placeholders(message: str) -> Iterator[str]:
