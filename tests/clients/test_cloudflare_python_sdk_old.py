@@ -15,9 +15,8 @@ from pytest_kvfake.contract.document import DIALECTS  # noqa: E402
 
 VERSION = tuple(int(number) for number in cloudflare.__version__.split(".")[:2])
 
-pytestmark = pytest.mark.skipif(
-    VERSION >= (5,), reason=f"cloudflare {cloudflare.__version__} is tested by another file"
-)
+if VERSION >= (5,):
+    pytest.skip(f"cloudflare {cloudflare.__version__} is tested by another file", allow_module_level=True)
 
 
 @pytest.fixture(params=DIALECTS)
