@@ -48,7 +48,7 @@ class InProcess:
         return self.fake.differences(then, names)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recorded:
     """What the cases of a service brought in one dialect."""
 
