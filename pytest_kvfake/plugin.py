@@ -10,7 +10,6 @@ import contextlib
 import os
 import sys
 import weakref
-from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,7 +36,6 @@ _MARKER = (
 )
 
 
-@dataclass
 class _Run:
     """What one pytest run remembers.
 
@@ -48,10 +46,11 @@ class _Run:
         log: prints the exchanges.
     """
 
-    options: dict[str, Any]
-    drawn: int | None = None
-    item: pytest.Item | None = None
-    log: logging.StreamHandler[Any] | None = None
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
+        self.drawn: int | None = None
+        self.item: pytest.Item | None = None
+        self.log: logging.StreamHandler[Any] | None = None
 
 
 _RUN = pytest.StashKey[_Run]()
@@ -83,6 +82,10 @@ def pytest_configure(config: pytest.Config) -> None:
     run = config.stash[_RUN] = _Run(options)
     if options.get("seed") == RANDOM:
         run.drawn = options["seed"] = _drawn_seed(config)
+    if options.get("coverage") or options.keys() & {"coverage_json", "coverage_fail_under"}:
+        from pytest_kvfake.coverage_run import CoverageRun  # only if somebody wants to know
+
+        config.pluginmanager.register(CoverageRun(options), "kvfake-coverage")
     if options.get("log"):
         from pytest_kvfake import log  # only if somebody wants to see it
 
