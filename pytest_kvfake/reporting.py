@@ -1,4 +1,7 @@
-"""What a failed test says about its fakes, as objects that yield lines, and errors told at the test's own line."""
+"""What a failed test says about its fakes, the table of contract coverage, and errors told at the test's own line.
+
+Sections and tables are objects that yield lines.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,11 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_kvfake.contract.coverage import Coverage, CoverageItem
     from pytest_kvfake.engine.journal import Exchange
     from pytest_kvfake.fake import Fake
 
-__all__ = ["MAX_LINES", "FailureSection", "raise_at"]
+__all__ = ["MAX_LINES", "CoverageTable", "FailureSection", "raise_at"]
 
 MAX_LINES = 60
 """Of the section, its title included."""
@@ -136,6 +140,46 @@ def _some(title: str, items: Iterable[str], limit: int) -> Iterator[str]:
         yield from (f"    {shortened(item, _WIDTH)}" for item in found[:limit])
         if len(found) > limit:
             yield f"    … {len(found) - limit} more"
+
+
+class CoverageTable:
+    """How much of each contract a run has met, an operation a line."""
+
+    def __init__(self, coverage: Coverage) -> None:
+        self._coverage = coverage
+
+    def __iter__(self) -> Iterator[str]:
+        contracts = dict.fromkeys((item.service, item.dialect) for item in self._coverage.items)
+        for service, dialect in contracts:
+            items = [item for item in self._coverage.items if (item.service, item.dialect) == (service, dialect)]
+            yield f"{service}, {dialect}"
+            yield from _contract_lines(items)
+        if not contracts:
+            yield "no fake has answered anything"
+        for pattern in self._coverage.unused:
+            yield f"kvfake_coverage_ignore: {pattern!r} fits nothing"
+        counted, missing = len(self._coverage.counted), len(self._coverage.missing)
+        yield f"{counted - missing} of {counted} documented answers met: {self._coverage.percent:.1f} %"
+
+
+def _contract_lines(items: list[CoverageItem]) -> Iterator[str]:
+    operations = dict.fromkeys(item.operation for item in items)
+    width = max(map(len, operations))
+    yield f"  {'operation':{width}}  statuses  errors  not met"
+    for operation in operations:
+        counted = [item for item in items if item.operation == operation and item.counted]
+        successes = _share([item for item in counted if item.error is None])
+        errors = _share([item for item in counted if item.error is not None])
+        missing = ", ".join(item.error or str(item.status) for item in counted if not item.met)
+        yield f"  {operation:{width}}  {successes:>8}  {errors:>6}  {shortened(missing, _WIDTH)}".rstrip()
+    unreachable = [item for item in items if item.unreachable is not None]
+    if unreachable:
+        met = sum(item.met for item in unreachable)
+        yield f"  beside these {len(unreachable)} answers that only a fault gives, {met} of them met"
+
+
+def _share(items: list[CoverageItem]) -> str:
+    return f"{sum(item.met for item in items)}/{len(items)}" if items else "-"
 
 
 def raise_at(item: pytest.Item | None, error: BaseException) -> NoReturn:

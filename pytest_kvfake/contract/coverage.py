@@ -143,9 +143,11 @@ class Coverage:
 
     @property
     def percent(self) -> float:
-        """The share of the counted items that were met; 100 where there are none."""
+        """The share of the counted items that were met; 0 where no fake has answered anything."""
         counted = self.counted
-        return 100.0 * sum(item.met for item in counted) / len(counted) if counted else 100.0
+        if not counted:
+            return 100.0 if self.items else 0.0
+        return 100.0 * sum(item.met for item in counted) / len(counted)
 
     def as_json(self) -> Json:
         """Gives the whole report as JSON."""
