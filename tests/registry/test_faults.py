@@ -134,3 +134,9 @@ def test_the_strangers_see_no_fault(kv, connect):
     assert stranger.rotate().status == 403
     assert fault.fired == 0
     fault.remove()
+
+
+def test_a_fault_can_aim_at_one_item_by_its_path(kv, call):
+    kv.faults.error("write_data", status=500, key="d/x")
+    assert [call.write(path).status for path in ("x", "d/x", "d/x")] == [201, 500, 201]
+    assert [exchange.status for exchange in kv.journal.of("write_data", key="d/x")] == [500, 201]

@@ -1,6 +1,10 @@
 """What a request with two defects gets (registry.md 12)."""
 
+import json
+
 import pytest
+
+from pytest_kvfake.engine.messages import Headers, Request, body_of
 
 GOOD = {"Authorization": "randomAlphaNumericString"}
 
@@ -33,6 +37,18 @@ def test_the_key_has_to_be_there_before_the_condition_is_read(kv, ask):
 def test_a_blank_key_is_none(kv, ask):
     assert ask("GET", "/sample_org", Authorization="  \t ").status == 400
     assert kv.journal.last.error == "missing_key"
+
+
+@pytest.mark.parametrize(("sent", "status"), [(" \t", 400), ("\trandomAlphaNumericString  ", 200)])
+def test_blanks_around_a_key_do_not_count_where_no_server_has_taken_them_off(kv, sent, status):
+    request = Request("GET", "/sample_org", Headers([("Authorization", sent)]))
+    assert kv.world.handle(request, body_of(b"")).response.status == status
+
+
+def test_an_expiration_stays_a_u64_on_the_strangest_clock(call):
+    wish = {"player_name": "p", "client_unix_time_in_msecs": 2**64 - 1}
+    answer = call("PUT", "/sample_org/x.role", json.dumps(wish), content_type="application/json")
+    assert (answer.status, answer.json) == (201, {"client_expiration_time_in_msecs": 2**64 - 1})
 
 
 def test_the_condition_is_read_before_the_key_is_compared(ask):

@@ -227,6 +227,15 @@ def test_a_snapshot_brings_everything_back_counters_included(kv):
         assert (kv.orgs["sample_org"].rotate_key(), kv.create_org("more").key) == (key, made)
 
 
+def test_what_a_snapshot_holds_counts_against_the_capacity(kv):
+    kv["x"] = b"12345"
+    kv.restore(kv.snapshot())
+    kv.limits.capacity_bytes = 6
+    kv["y"] = b"1"
+    with pytest.raises(RuleError, match="no_space"):
+        kv["y"] = b"12"
+
+
 def test_a_dump_loads_into_another_fake(kv, tmp_path):
     furnished(kv).dump(tmp_path / "state.json")
     other = FakeRegistry(seed=kv.seed)
