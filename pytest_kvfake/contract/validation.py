@@ -29,6 +29,7 @@ __all__ = ["Violation", "check_answer", "check_request"]
 Json = Any
 _SHOWN = 80
 _FIRST_ITEMS = 100
+_LEVELS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,11 +362,13 @@ def _typed(text: str, schema: Mapping[str, Json]) -> Json:
     return text
 
 
-def _first_items(value: Json) -> Json:
+def _first_items(value: Json, levels: int = _LEVELS) -> Json:
+    if not levels:  # no schema looks so deep, and Python's stack has an end
+        return value
     if isinstance(value, list):
-        return [_first_items(item) for item in value[:_FIRST_ITEMS]]
+        return [_first_items(item, levels - 1) for item in value[:_FIRST_ITEMS]]
     if isinstance(value, dict):
-        return {name: _first_items(item) for name, item in value.items()}
+        return {name: _first_items(item, levels - 1) for name, item in value.items()}
     return value
 
 
