@@ -13,7 +13,6 @@ import aiohttp
 import httpx
 import pytest
 import requests
-from typing_extensions import Self
 
 from pytest_kvfake import FakeRegistry
 
@@ -60,7 +59,7 @@ def send(request: pytest.FixtureRequest, kv_registry: FakeRegistry) -> Iterator[
 class Loop:
     """An event loop in a thread, so that async clients tell the same story as the others."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self):
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()

@@ -41,8 +41,8 @@ def test_s1_of_twenty_conditional_writers_exactly_one_wins_two_hundred_times(kv,
 
 
 def test_s1_latency_on_every_write_lets_nobody_else_win(kv, connect):
-    with kv.faults.latency("write_data", (0.0, 0.004)):
-        race(kv, connect, ROUNDS // 10)
+    with kv.faults.latency("write_data", (0.0, 0.002)):
+        race(kv, connect, ROUNDS)
 
 
 def test_s2_of_twenty_writers_of_a_new_item_exactly_one_creates_it(kv, call, at_once):
