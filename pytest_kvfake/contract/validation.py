@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -85,7 +85,7 @@ def check_request(
         The violations, in the order parameters, body.
     """
     found = _Findings(document, "request", operation)
-    given = dict(parse_qsl(query, keep_blank_values=True, errors="replace"))
+    given = dict(parse_qsl(query, keep_blank_values=True, errors="replace")) if query else {}
     places: Mapping[str, Mapping[str, str]] = {"path": path, "query": given, "header": headers}
     for parameter in operation.parameters:
         value = places.get(parameter.location, {}).get(parameter.name)
@@ -93,11 +93,13 @@ def check_request(
             found.value(parameter, value)
         elif parameter.required and parameter.location in {"query", "header"}:
             found.missing(parameter)
-    known = {parameter.name for parameter in operation.parameters if parameter.location == "query"}
-    for name, value in given.items():
-        if name not in known:
-            found.add(f"query {name}", "no such parameter is documented", value, "")
-    _check_body(found, media_type, body, thorough=thorough)
+    if given:
+        known = {parameter.name for parameter in operation.parameters if parameter.location == "query"}
+        for name, value in given.items():
+            if name not in known:
+                found.add(f"query {name}", "no such parameter is documented", value, "")
+    if "requestBody" in operation.raw:
+        _check_body(found, media_type, body, thorough=thorough)
     return found.violations
 
 
@@ -173,7 +175,8 @@ class _Findings:
         self.add(f"{parameter.location} {parameter.name}", "required", None, parameter.description)
 
     def value(self, parameter: Parameter, text: str) -> None:
-        if _surely_fits(parameter.schema, text):
+        surely_fits = _plain_test(self.document, parameter)
+        if surely_fits is not None and surely_fits(text):
             return
         value = _typed(text, parameter.schema)
         for error in _validator(self.document, parameter.schema).iter_errors(value):
@@ -335,17 +338,23 @@ _PLAIN_KEYWORDS = frozenset(
 )
 
 
-def _surely_fits(schema: Mapping[str, Json], text: str) -> bool:
-    """Whether a text fits a plain string schema; False says nothing, then the validator has to look.
+def _plain_test(document: Document, parameter: Parameter) -> Callable[[str], bool] | None:
+    """Whether a text fits a plain string schema, as a function; False says nothing, then the validator has to look.
 
-    Almost every parameter is such a string, and the validator takes ten times as long.
+    Almost every parameter is such a string, and the validator takes ten times as long. None for other schemas.
     """
+    known = document.compiled.get(id(parameter))
+    if known is None:  # kept with the parameter, so that its id stays its own
+        known = document.compiled[id(parameter)] = (parameter, _string_test(parameter.schema))
+    return known[1]
+
+
+def _string_test(schema: Mapping[str, Json]) -> Callable[[str], bool] | None:
     if schema.get("type") != "string" or not _PLAIN_KEYWORDS.issuperset(schema):
-        return False
-    if not schema.get("minLength", 0) <= len(text) <= schema.get("maxLength", len(text)):
-        return False
-    pattern = schema.get("pattern")
-    return pattern is None or re.search(pattern, text) is not None
+        return None
+    shortest, longest = schema.get("minLength", 0), schema.get("maxLength", float("inf"))
+    search = re.compile(schema.get("pattern", "")).search
+    return lambda text: shortest <= len(text) <= longest and search(text) is not None
 
 
 def _typed(text: str, schema: Mapping[str, Json]) -> Json:
@@ -410,7 +419,7 @@ def _compiled(template: str, verb: str, numbers: frozenset[str]) -> re.Pattern[s
 
 def _placeholder_pattern(name: str, numbers: frozenset[str]) -> str:
     if name == "method":
-        return "[^a-z ]+"
+        return "[^ ]+"
     return r"-?[0-9]+(?:\.[0-9]+)?" if name in numbers else ".*"
 
 

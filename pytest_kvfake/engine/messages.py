@@ -10,7 +10,7 @@ comes back. The engine never sees a socket; a transport never sees a state.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeVar, overload
 
 __all__ = [
     "NO_BODY",
@@ -28,6 +28,8 @@ __all__ = [
     "body_of",
     "is_bodyless",
 ]
+
+T = TypeVar("T")
 
 
 class Headers(Mapping[str, str]):
@@ -57,6 +59,17 @@ class Headers(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._index)
+
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+    @overload
+    def get(self, name: str, /, default: str | T) -> str | T: ...
+    def get(self, name: str, /, default: T | None = None) -> str | T | None:
+        """Gives a field without regard to case, or the default: what `Mapping` does, without an exception inside."""
+        return self._index.get(name.lower(), default)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._index
 
     def __repr__(self) -> str:
         return f"Headers({list(self.pairs)!r})"
