@@ -77,3 +77,9 @@ def _recorded(service: str, dialect: str) -> Recorded:
 def recorded() -> Callable[[str, str], Recorded]:
     """Gives what the cases of a service brought in a dialect; they are run once a process."""
     return _recorded
+
+
+@pytest.fixture
+def in_process() -> type[InProcess]:
+    """Gives the class of a fake as what cases are run against, without any transport."""
+    return InProcess
