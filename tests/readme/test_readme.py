@@ -9,16 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import apify_client  # noqa: F401 - an in-process run of pytest forgets what it was the first to import
-import cloudflare  # noqa: F401 - the same
 import httpx
 import pytest
 
 import pytest_kvfake
-import pytest_kvfake.apify
-import pytest_kvfake.cloudflare
-import pytest_kvfake.hive
-import pytest_kvfake.registry
 from pytest_kvfake import plugin
 from pytest_kvfake.contract.document import load, services
 from pytest_kvfake.engine.faults.vocabulary import Faults
@@ -54,13 +48,13 @@ def run(arguments, folder):
 
 @pytest.fixture
 def run_pytest(pytester, monkeypatch):
-    """Runs pytest in an empty folder, with the plugins that a user of this page has."""
+    """Runs pytest in an empty folder and a process of its own, with the plugins that a user of this page has."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     plugins = ("pytest_kvfake.plugin", "pytest_httpserver.pytest_plugin", "anyio")
 
     def run_pytest(*arguments):
         loaded = (argument for plugin in plugins for argument in ("-p", plugin))
-        return pytester.runpytest_inprocess(*loaded, "-W", "error", "-p", "no:cacheprovider", *arguments)
+        return pytester.runpytest_subprocess(*loaded, "-W", "error", "-p", "no:cacheprovider", *arguments)
 
     return run_pytest
 
