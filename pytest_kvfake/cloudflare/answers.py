@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_kvfake.contract.document import fill
 from pytest_kvfake.engine.jsontext import written
@@ -19,15 +18,13 @@ NOTHING = object()
 _JSON = ("content-type", "application/json")
 
 
-@dataclass(frozen=True, slots=True)
-class RawValue:
+class RawValue(NamedTuple):
     """A stored value, which goes out without an envelope."""
 
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Enveloped:
+class Enveloped(NamedTuple):
     """A result with something beside it: what a page says of the whole, or messages."""
 
     result: Any

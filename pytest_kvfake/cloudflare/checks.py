@@ -7,8 +7,7 @@ Each check gives nothing or one error, and may leave what it has read in ``comma
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_kvfake.cloudflare.cursor import position_of
 from pytest_kvfake.cloudflare.rules import metadata_text_of, whole
@@ -40,8 +39,7 @@ _ANY = Token()
 _SMALL_BODY = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who asks: ``token``, ``key`` or ``service``, with the secret that was sent."""
 
     scheme: str

@@ -180,14 +180,15 @@ class Journal(Sequence[Exchange]):
         self._kept_bytes = 0
         self._total = 0
         self._counts: dict[str | None, int] = {}
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # entered by itself: a condition's own __enter__ is a Python call more
+        self._changed = threading.Condition(self._lock)
         self._waiting = 0
         self.on_drop: Callable[[Exchange], None] = _nothing
         self.on_close: Callable[[Exchange], None] = _nothing
 
     def open(self, operation: str | None, key: str | None, request: Request, time: float) -> Exchange:
         """Adds an exchange that has just begun; its number is the next one."""
-        with self._changed:
+        with self._lock:
             self._total += 1
             exchange = Exchange(self._total, operation, key, request, time)
             self._counts[operation] = self._counts.get(operation, 0) + 1
@@ -203,7 +204,7 @@ class Journal(Sequence[Exchange]):
         if size > self._bounds.body_bytes:
             size = self._cut(exchange)
         dropped: list[Exchange] = []
-        with self._changed:
+        with self._lock:
             if self._kept and exchange.number >= self._kept[0].number:
                 exchange._size = size  # noqa: SLF001 - the journal's own bookkeeping
                 self._kept_bytes += size
@@ -217,7 +218,7 @@ class Journal(Sequence[Exchange]):
 
     def clear(self) -> None:
         """Forgets all exchanges and counts."""
-        with self._changed:
+        with self._lock:
             self._kept.clear()
             self._counts.clear()
             self._kept_bytes = self._total = 0
@@ -234,14 +235,14 @@ class Journal(Sequence[Exchange]):
         Raises:
             LookupError: no request has come.
         """
-        with self._changed:
+        with self._lock:
             if not self._kept:
                 raise LookupError("No request has reached the fake.")
             return self._kept[-1]
 
     def find(self, number: int) -> Exchange | None:
         """Gives an exchange by its number, or None when it was dropped."""
-        with self._changed:
+        with self._lock:
             if not self._kept:
                 return None
             index = number - self._kept[0].number
@@ -363,7 +364,7 @@ class Journal(Sequence[Exchange]):
         return f"<Journal of {self._total} exchanges{gone}>{shown}"
 
     def _snapshot(self) -> list[Exchange]:
-        with self._changed:
+        with self._lock:
             return list(self._kept)
 
     def _decided(self, operation: str) -> int:

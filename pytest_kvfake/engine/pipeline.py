@@ -237,7 +237,7 @@ def fault_after(
 ) -> Delivery:
     """Gives the delivery of an answer, changed by whatever delay, header or wire fault is armed."""
     if not world.faults.armed:
-        return Delivery(response, number=exchange.number)
+        return Delivery(response, 0.0, None, exchange.number)
     delay = 0.0
     for claimed in world.faults.claims("answer", command):
         latency = claimed[0].kind

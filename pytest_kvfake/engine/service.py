@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ class ServiceError:
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a state step gives when the service does what it was asked for.
 
     Attributes:
@@ -166,8 +165,7 @@ class Command:
         return self.bulk_keys or (() if self.key is None else (self.key,))
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What rendering may depend on, beside the result.
 
     Attributes:

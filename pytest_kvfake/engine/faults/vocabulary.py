@@ -252,7 +252,7 @@ class Faults:
     @property
     def refusing(self) -> bool:
         """Whether connections are refused at the moment."""
-        return any(fault.kind.name == "refuse" for fault in self._armed)
+        return bool(self._armed) and any(fault.kind.name == "refuse" for fault in self._armed)
 
     def clear(self) -> None:
         """Disarms all faults."""
