@@ -10,10 +10,10 @@ from pytest_kvfake.cloudflare.checks import CHECKS, body_limit, normalise
 from pytest_kvfake.cloudflare.given import arrange, differences
 from pytest_kvfake.cloudflare.limits import CloudflareLimits
 from pytest_kvfake.cloudflare.operations import STEPS
-from pytest_kvfake.cloudflare.rules import check_title
+from pytest_kvfake.cloudflare.rules import check_namespace
 from pytest_kvfake.cloudflare.state import DEFAULT_ACCOUNT, CloudflareState, Token, normalised_id
 from pytest_kvfake.cloudflare.views import NamespacesView, NamespaceView
-from pytest_kvfake.engine.service import Service, ServiceError
+from pytest_kvfake.engine.service import Service
 from pytest_kvfake.errors import UsageError
 from pytest_kvfake.fake import Fake
 
@@ -112,13 +112,7 @@ class FakeCloudflare(Fake[CloudflareState]):
         world = self.world
         with world.lock:
             account = world.state.account(_account(account_id or self.account_id))
-            refusal = check_title(title, world.state.limits)
-            if refusal is None and not title:
-                refusal = ServiceError("missing_title")
-            if refusal is None and account.titled(title) is not None:
-                refusal = ServiceError("namespace_title_taken")
-            if refusal is None and len(account.namespaces) >= world.state.limits.namespaces_per_account:
-                refusal = ServiceError("too_many_namespaces")
+            refusal = check_namespace(account, title, jurisdiction, world.state.limits)
             if refusal is not None:
                 raise world.rule_error(refusal, "create_namespace")
             if namespace_id is not None:

@@ -14,7 +14,7 @@ from pytest_kvfake.cloudflare.rules import metadata_text_of, whole
 from pytest_kvfake.cloudflare.state import CloudflareState, Token, normalised_id
 from pytest_kvfake.engine.jsontext import parsed
 from pytest_kvfake.engine.multipart import boundary_of, fields_of
-from pytest_kvfake.engine.service import Command, ServiceError
+from pytest_kvfake.engine.service import Command, ServiceError, percent_decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,12 +25,12 @@ __all__ = ["CHECKS", "Caller", "body_limit", "normalise"]
 
 _PREFIX = "/client/v4"
 _KEY_PATH = re.compile(r"(.*?/storage/kv/namespaces/[^/]+/(?:values|metadata)/)(.*)")
+_ACCOUNT_PATH = re.compile(r"(?:/client/v4)?/accounts/([^/]*)/.*")
 _EMPTY_KEY_PATH = re.compile(r".*/storage/kv/namespaces/[^/]+/(?:values|metadata)/")
 _NAMESPACES_PATH = re.compile(r".*/storage/kv/namespaces/")
 _BEARER = re.compile(r"bearer[ \t]+([A-Za-z0-9._~+/=-]+)", re.IGNORECASE | re.ASCII)
 _GLOBAL_KEY = re.compile(r"[0-9a-f]{32,64}", re.IGNORECASE | re.ASCII)
 _DOTS = {".", ".."}
-_JURISDICTIONS = {"eu", "fedramp", "us"}
 
 # Who is not on a list may do everything.
 _ANY = Token()
@@ -76,14 +76,17 @@ def check_route(state: CloudflareState, command: Command, now: float) -> Service
     """7003 for what leads nowhere, and the plain text for an empty key."""
     del state, now
     path = command.request.path
-    if command.operation is None and not command.allowed:
-        return ServiceError("empty_key") if _EMPTY_KEY_PATH.fullmatch(path) else _unless_listing(command)
     raw_account = command.raw_parameters.get("account_id")
+    if command.operation is None:
+        found = _ACCOUNT_PATH.fullmatch(path)
+        raw_account = found[1] if found is not None else None
     if raw_account is not None:
-        account = normalised_id(command.parameter("account_id") or "")
+        account = normalised_id(percent_decoded(raw_account) or "")
         if account is None or "-" in raw_account:
             return _not_routed(path)
         command.arguments["account"] = account
+    if command.operation is None and not command.allowed:
+        return ServiceError("empty_key") if _EMPTY_KEY_PATH.fullmatch(path) else _unless_listing(command)
     if command.raw_parameters.get("key_name") in _DOTS:
         return ServiceError("empty_key")
     return None
@@ -198,14 +201,11 @@ def _unless_listing(command: Command) -> ServiceError | None:
 
 
 def _unknown_caller(caller: Caller, command: Command) -> ServiceError:
-    name = command.operation.name if command.operation is not None else ""
-    if name in {"verify_token", "verify_account_token"}:
-        return ServiceError("invalid_api_token")
     if caller.scheme == "key":
         return ServiceError("unknown_key")
-    if name in {"get_user", "list_memberships", "list_accounts"}:
-        return ServiceError("invalid_access_token")
-    return ServiceError("authentication_error")
+    if command.operation is not None and command.operation.name in {"verify_token", "verify_account_token"}:
+        return ServiceError("invalid_api_token")
+    return ServiceError("authentication_error" if "account" in command.arguments else "invalid_access_token")
 
 
 def _read_list_namespaces(

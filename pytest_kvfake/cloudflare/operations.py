@@ -6,19 +6,21 @@ Source: cloudflare.md 6 to 10, in the order of section 3.3 from step 7 on.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
 from pytest_kvfake.cloudflare.answers import NOTHING, Enveloped, RawValue
 from pytest_kvfake.cloudflare.cursor import cursor_at
 from pytest_kvfake.cloudflare.rules import (
+    as_sent,
     check_key,
     check_length,
     check_metadata,
+    check_namespace,
     check_title,
     check_value,
     expiration_of,
+    whole,
 )
 from pytest_kvfake.cloudflare.state import Account, CloudflareState, Entry, Namespace
 from pytest_kvfake.engine.jsontext import parsed, written
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["STEPS"]
 
 _BLANKS = re.compile(r"\s+")
-_JURISDICTIONS = frozenset({"eu", "fedramp", "us"})
 
 
 def create_namespace(state: CloudflareState, command: Command, now: float) -> Outcome | ServiceError:
@@ -41,15 +42,9 @@ def create_namespace(state: CloudflareState, command: Command, now: float) -> Ou
     del now
     account = _account(state, command)
     title, jurisdiction = command.arguments["title"], command.arguments["jurisdiction"]
-    refusal = check_title(title, state.limits)
+    refusal = check_namespace(account, title, jurisdiction, state.limits)
     if refusal is not None:
         return refusal
-    if jurisdiction is not None and jurisdiction not in _JURISDICTIONS:
-        return ServiceError("invalid_jurisdiction")
-    if account.titled(title) is not None:
-        return ServiceError("namespace_title_taken")
-    if len(account.namespaces) >= state.limits.namespaces_per_account:
-        return ServiceError("too_many_namespaces")
     return Outcome(_described(state.create_namespace(account, title, jurisdiction=jurisdiction)))
 
 
@@ -106,7 +101,7 @@ def write_value(state: CloudflareState, command: Command, now: float) -> Outcome
         return found
     namespace, key = found
     query, arguments, limits = command.query, command.arguments, state.limits
-    expiration = expiration_of(query.get("expiration_ttl"), query.get("expiration"), limits, now)
+    expiration = expiration_of(query.get("expiration_ttl"), query.get("expiration"), limits, now, read=whole)
     if isinstance(expiration, ServiceError):
         return expiration
     refusal = check_metadata(arguments["metadata"], limits) or check_value(arguments["length"], limits)
@@ -215,7 +210,7 @@ def bulk_get(state: CloudflareState, command: Command, now: float) -> Outcome | 
     if len(keys) > limits.bulk_get_keys:
         return ServiceError("too_many_keys_to_get", {"limit": limits.bulk_get_keys})
     if kind not in ("text", "json"):
-        return ServiceError("invalid_type", {"type": kind})
+        return ServiceError("invalid_type", {"type": as_sent(kind)})
     refusal = _illegal(keys, state)
     if refusal is not None:
         return refusal
@@ -399,13 +394,21 @@ def _bulk_entry(state: CloudflareState, item: dict[str, Any], now: float) -> Ent
     text = None if metadata is None else written(metadata).decode("utf-8")
     if item.get("base64") is True:
         try:
-            value = base64.b64decode(_BLANKS.sub("", item["value"]), validate=True)
-        except (binascii.Error, ValueError):
+            value = _from_base64(item["value"])
+        except ValueError:
             return ServiceError("invalid_base64")
     else:
         value = item["value"].encode("utf-8")
     refusal = check_metadata(text, limits) or check_value(len(value), limits)
     return refusal if refusal is not None else Entry(value, text, expiration)
+
+
+def _from_base64(text: str) -> bytes:
+    """Decodes the standard alphabet with its padding; blanks do not count."""
+    text = _BLANKS.sub("", text)
+    if len(text) % 4:
+        raise ValueError("the padding is not what the length needs")  # Python overlooks too much of it
+    return base64.b64decode(text, validate=True)
 
 
 def _with_metadata(value: Any, entry: Entry) -> dict[str, Any]:

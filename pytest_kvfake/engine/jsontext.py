@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 __all__ = ["parsed", "written"]
@@ -12,12 +13,12 @@ def parsed(text: bytes | str) -> Any:
     """Reads a JSON text.
 
     Raises:
-        ValueError: it is not JSON, not UTF-8, nested too deeply, or holds half a surrogate pair; the text
-            says which, in words fit for an error message of the service.
+        ValueError: it is not JSON, not UTF-8, nested too deeply, or holds half a surrogate pair or a number
+            that no double holds; the text says which, in words fit for an error message of the service.
     """
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
-        value = json.loads(decoded, parse_constant=_refuse)
+        value = json.loads(decoded, parse_constant=_refuse, parse_float=_finite)
         if "\\ud" in decoded or "\\uD" in decoded:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as error:
@@ -34,8 +35,20 @@ def parsed(text: bytes | str) -> Any:
 
 
 def written(value: Any) -> bytes:
-    """Writes a JSON text without blanks, as UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    """Writes a JSON text without blanks, as UTF-8.
+
+    Raises:
+        TypeError: there is no JSON for it.
+        ValueError: it holds NaN, an infinity, half a surrogate pair, or itself.
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"number out of range {text[:20]}")
+    return value
 
 
 def _refuse(constant: str) -> Any:

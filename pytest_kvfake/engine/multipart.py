@@ -13,7 +13,7 @@ def boundary_of(content_type: str) -> bytes | None:
     from werkzeug.http import parse_options_header
 
     media_type, options = parse_options_header(content_type)
-    boundary = options.get("boundary") if media_type == "multipart/form-data" else None
+    boundary = options.get("boundary") if media_type.lower() == "multipart/form-data" else None
     return boundary.encode("latin-1", "replace") if boundary else None
 
 

@@ -1,0 +1,1 @@
+"""Measures pytest-kvfake side by side with its peers: ``python -m benchmarks``."""

@@ -1,0 +1,177 @@
+"""Rows about the plugin: what it costs unused, what a fixture costs, how fast a fake starts and stops, xdist."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.harness import Row, Sizes, at_most, interleaved, progress, quartiles, skipped, timed
+from pytest_kvfake import FakeCloudflare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+UNUSED_LIMIT, FIXTURE_LIMIT, START_LIMIT, STOP_LIMIT = 5.0, 1.0, 5.0, 5.0
+HELD_CONNECTIONS = 16
+UNWANTED = ("werkzeug", "jsonschema", "brotli", "brotlicffi", "referencing", "pytest_httpserver", "sortedcontainers")
+
+PLAIN = "import pytest\n\n@pytest.fixture\ndef nothing():\n    yield\n"
+ROOT = Path(__file__).parent.parent
+
+
+def _pytest(folder: Path, *arguments: str) -> float:
+    """Runs pytest to its end and gives the CPU seconds that it took with its children."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _run(folder, *arguments)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _run(folder: Path, *arguments: str) -> str:
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment.pop("KVFAKE_CHECK_ANSWERS", None)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def plugin_rows(sizes: Sizes) -> Iterator[Row]:
+    """CPU and modules of a run with the plugin installed and unused; the first fixture of a run."""
+    progress(f"plugin: {sizes.runs} runs of pytest in turns")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "test_one.py").write_text("def test_one():\n    assert True\n")
+        (folder / "test_fixture.py").write_text("def test_one(kv_cloudflare):\n    assert True\n")
+        other = ("-p", "pytest_httpserver.pytest_plugin")
+        ours = (*other, "-p", "pytest_kvfake.plugin")
+        taken = interleaved(
+            {
+                "without": lambda: _pytest(folder, *other, "test_one.py"),
+                "unused": lambda: _pytest(folder, *ours, "test_one.py"),
+                "used": lambda: _pytest(folder, *ours, "test_fixture.py"),
+            },
+            sizes.runs,
+        )
+        modules = _modules(folder)
+    unused = [1e3 * (one - none) for one, none in zip(taken["unused"], taken["without"], strict=True)]
+    used = [1e3 * (one - none) for one, none in zip(taken["used"], taken["unused"], strict=True)]
+    unwanted = [name for name in UNWANTED if name in modules]
+    own = sum(module.startswith("pytest_kvfake") for module in modules)
+    detail = f"{len(modules)} modules, {own} of them ours; CPU, {sizes.runs} runs in turns"
+    what = "plugin loaded and unused, CPU above a run without it"
+    yield at_most(
+        "plugin", what, statistics.median(unused), UNUSED_LIMIT, "ms", spread=quartiles(unused), detail=detail
+    )
+    detail = ", ".join(unwanted) or "none"
+    yield at_most("plugin", "unwanted modules of an unused plugin", len(unwanted), 0, "modules", detail=detail)
+    what = "first fixture of a run, CPU above the same run without"
+    yield Row("plugin", what, statistics.median(used), "ms", spread=quartiles(used))
+
+
+def _modules(folder: Path) -> set[str]:
+    """The modules that the plugin alone adds to a run of pytest."""
+    text = "import sys\n\ndef pytest_unconfigure():\n    print('\\nMODULES', *sorted(sys.modules))\n"
+    (folder / "conftest.py").write_text(text)
+    loaded = []
+    for arguments in ((), ("-p", "pytest_kvfake.plugin")):
+        line = next(line for line in _run(folder, *arguments, "test_one.py").splitlines() if line.startswith("MODULES"))
+        loaded.append(set(line.split()[1:]))
+    return loaded[1] - loaded[0]
+
+
+def fixture_rows(sizes: Sizes) -> Iterator[Row]:
+    """A fixture a test; start and stop of a fake."""
+    progress(f"fixture: suites of {sizes.tests} tests")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for kind in ("nothing", "kv_cloudflare"):
+            test = f"@pytest.mark.parametrize('n', range({sizes.tests}))\ndef test_one(n, {kind}):\n    assert True\n"
+            # the first test's fixture pays for the imports, in both suites
+            (folder / f"test_{kind}.py").write_text(f"import pytest_kvfake.cloudflare\n{PLAIN}\n{test}")
+
+        def suite(kind: str) -> Callable[[], float]:
+            return lambda: _pytest(folder, "-p", "pytest_kvfake.plugin", f"test_{kind}.py")
+
+        taken = interleaved({"with": suite("kv_cloudflare"), "without": suite("nothing")}, max(1, sizes.rounds // 3))
+    cost = [1e3 * (one - none) / sizes.tests for one, none in zip(taken["with"], taken["without"], strict=True)]
+    what = "fixture set-up and teardown a test"
+    detail = "CPU above a fixture that does nothing"
+    yield at_most("fixture", what, statistics.median(cost), FIXTURE_LIMIT, "ms", spread=quartiles(cost), detail=detail)
+    yield from _lifecycle(sizes)
+
+
+def _lifecycle(sizes: Sizes) -> Iterator[Row]:
+    starts, idle, busy = [], [], []
+    for _ in range(max(3, sizes.rounds * 2)):
+        began = time.perf_counter()
+        fake = FakeCloudflare(seed=1)
+        fake.start()
+        starts.append(1e3 * (time.perf_counter() - began))
+        idle.append(1e3 * timed(fake.stop))
+        busy.append(1e3 * _stop_busy())
+    yield at_most("fixture", "start of a fake", statistics.median(starts), START_LIMIT, "ms", spread=quartiles(starts))
+    yield at_most("fixture", "stop, idle", statistics.median(idle), STOP_LIMIT, "ms", spread=quartiles(idle))
+    what = f"stop, {HELD_CONNECTIONS} connections and a hang"
+    yield at_most("fixture", what, statistics.median(busy), STOP_LIMIT, "ms", spread=quartiles(busy))
+
+
+def _stop_busy() -> float:
+    fake = FakeCloudflare(seed=1)
+    fake.start()
+    target = f"/client/v4/accounts/{fake.account_id}/storage/kv/namespaces"
+    request = f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {fake.api_token}\r\n\r\n".encode()
+    held = [socket.create_connection(("127.0.0.1", fake.port)) for _ in range(HELD_CONNECTIONS)]
+    for one in held[1:]:
+        one.sendall(request)
+        one.recv(65_536)
+    fake.faults.hang("list_namespaces")
+    held[0].sendall(request)
+    fake.journal.wait_for("list_namespaces", count=HELD_CONNECTIONS)
+    seconds = timed(fake.stop)
+    for one in held:
+        one.close()
+    return seconds
+
+
+def xdist_rows(sizes: Sizes) -> Iterator[Row]:
+    """A suite of small tests, alone and spread over workers."""
+    try:
+        import xdist  # noqa: F401 - only whether it is there
+    except ImportError:
+        yield skipped("xdist", f"{sizes.tests:,} small tests", "pytest-xdist is not installed")
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "test_small.py").write_text(
+            "import http.client\nimport pytest\n\n"
+            f"@pytest.mark.parametrize('n', range({sizes.tests}))\n"
+            "def test_small(n, kv_cloudflare):\n"
+            "    ns = kv_cloudflare.create_namespace('n', {'key': b'value'})\n"
+            "    client = http.client.HTTPConnection('127.0.0.1', kv_cloudflare.port)\n"
+            "    path = f'/client/v4/accounts/{kv_cloudflare.account_id}/storage/kv/namespaces/{ns.id}/values/key'\n"
+            "    client.request('GET', path, headers={'Authorization': 'Bearer ' + kv_cloudflare.api_token})\n"
+            "    assert client.getresponse().read() == b'value'\n"
+            "    client.close()\n"
+        )
+        alone: list[float] = []
+        for workers in (0, 2, 4):
+            progress(f"xdist: {sizes.tests:,} tests with -n {workers}")
+            arguments = ("-p", "xdist.plugin", "-p", "pytest_kvfake.plugin", "-n", str(workers), "test_small.py")
+            seconds = [timed(lambda run=arguments: _run(folder, *run)) for _ in range(1 if sizes.rounds < 10 else 3)]
+            wall = statistics.median(seconds)
+            alone = alone or [wall]
+            what = f"{sizes.tests:,} small tests, {f'-n {workers}' if workers else 'alone'}"
+            faster = f"{alone[0] / wall:.2f} times as fast as alone"
+            detail = f"{wall / sizes.tests * 1e3:.2f} ms a test, {faster}, {os.cpu_count()} cores"
+            yield Row("xdist", what, wall, "s", detail=detail)

@@ -1,0 +1,139 @@
+"""Rows over a socket: one small GET against the peers, many connections, large bodies, a fake that must not grow."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING
+
+from benchmarks.client import Client, client, request_bytes
+from benchmarks.harness import Row, Sizes, at_least, at_most, interleaved, progress, ratio, resident, skipped
+from benchmarks.peers import TITLES, MissingPeerError, Server, server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SLOW = {"httpserver": 10, "moto": 20, "miniflare": 10}
+"""A slow peer makes so many times fewer requests a round."""
+
+LIMITS = {"httpserver": 5.0, "moto": 20.0, "miniflare": 20.0}
+"""How many times faster than a peer ours is to be."""
+
+RAW_LIMIT = 3.5
+GROWTH_LIMIT = 1.05
+
+
+def get_rows(sizes: Sizes) -> Iterator[Row]:
+    """GET of 100 bytes, kept alive where the peer keeps it, 16 headers, each server in a process of its own."""
+    with ExitStack() as stack:
+        asking = stack.enter_context(client())
+        missing: dict[str, str] = {}
+        there = []
+        for name in ("kvfake", "raw", *LIMITS):
+            progress(f"get: {name} starts")
+            try:
+                one = stack.enter_context(server(name))
+                asking.prepare(name, one.port, request_bytes("GET", one.target, one.port))
+                there.append(name)
+            except (MissingPeerError, RuntimeError) as why:
+                missing[name] = str(why)
+        if "kvfake" not in there:
+            raise RuntimeError(missing["kvfake"])
+        counts = {name: max(1, sizes.requests // SLOW.get(name, 1)) for name in there}
+        progress(f"get: {sizes.rounds} rounds of {counts}")
+        taken = interleaved({name: partial(asking.run, name, counts[name]) for name in there}, sizes.rounds)
+    ours = taken["kvfake"]
+    shown = f"ours {statistics.median(ours) * 1e6:.1f} µs"
+    yield Row("get", "GET 100 B", statistics.median(ours) * 1e6, "µs", detail=shown, raw={"seconds": ours})
+    for name in ("raw", *LIMITS):
+        what = f"GET 100 B, ours : {TITLES[name]}" if name == "raw" else f"GET 100 B, {TITLES[name]} : ours"
+        if name in missing:
+            yield skipped("get", what, missing[name])
+            continue
+        peer = taken[name]
+        detail = f"{shown}, peer {statistics.median(peer) * 1e6:.1f} µs"
+        above, below = (ours, peer) if name == "raw" else (peer, ours)
+        found = ratio(above, below)
+        judged = partial(at_most, limit=RAW_LIMIT) if name == "raw" else partial(at_least, limit=LIMITS[name])
+        more = {"unit": "x", "detail": detail, "raw": {"seconds": peer}, "spread": found.quartiles}
+        yield judged("get", what, found.median, **more)
+
+
+def connection_rows(sizes: Sizes) -> Iterator[Row]:
+    """Many connections at the same time, each with one request under way."""
+    for count in sizes.connections:
+        progress(f"connections: {count}")
+        with client() as asking, server("kvfake") as ours, server("raw") as raw:
+            for one in (ours, raw):
+                request = request_bytes("GET", one.target, one.port)
+                asking.prepare(one.name, one.port, request, connections=count)
+            requests = max(sizes.requests, count)
+            taken = interleaved(
+                {one.name: partial(asking.run, one.name, requests, connections=count) for one in (ours, raw)},
+                max(1, sizes.rounds // 2),
+            )
+        mine, theirs = statistics.median(taken["kvfake"]), statistics.median(taken["raw"])
+        what = f"{count} connection{'s' if count > 1 else ''}, GET 100 B"
+        detail = f"{mine * 1e6:.1f} µs each; raw loop {theirs * 1e6:.1f} µs"
+        yield Row("connections", what, 1 / mine, "requests/s", detail=detail, raw=dict(taken))
+
+
+def body_rows(sizes: Sizes) -> Iterator[Row]:
+    """Values up and down, and a bulk of large values."""
+    with client() as asking, server("kvfake") as ours:
+        base = ours.target.removesuffix("/key")
+        for size in sizes.bodies:
+            progress(f"bodies: {size} bytes")
+            head = request_bytes("PUT", f"{base}/{size}", ours.port, content_type="application/octet-stream")
+            head = head.replace(b"Content-Length: 0", b"Content-Length: %d" % size)
+            asking.prepare("up", ours.port, head, padding=size)
+            asking.prepare("down", ours.port, request_bytes("GET", f"{base}/{size}", ours.port))
+            count = max(1, min(sizes.requests // 4, 50_000_000 // size))
+            for way in ("up", "down"):
+                seconds = statistics.median(asking.run(way, count) for _ in range(max(1, sizes.rounds // 3)))
+                rate = size / seconds / 1e6
+                yield Row("bodies", f"{size:,} bytes {way}", seconds * 1e3, "ms", detail=f"{rate:,.0f} MB/s")
+            asking.forget("up")
+            asking.forget("down")
+        progress(f"bodies: bulk of {sizes.large} bytes")
+        seconds, pairs = _large_bulk(asking, ours, base, sizes)
+        memory = resident(ours.pid)
+        peak = "" if memory is None else f", server at {memory:,.0f} MB afterwards"
+        yield Row("bodies", f"bulk of {sizes.large:,} bytes", seconds * 1e3, "ms", detail=f"{pairs} pairs{peak}")
+
+
+def _large_bulk(asking: Client, ours: Server, base: str, sizes: Sizes) -> tuple[float, int]:
+    value = "v" * min(1_000_000, sizes.large // 10)
+    pair = len(json.dumps({"key": "large-000", "value": value}, separators=(",", ":")))
+    pairs = (sizes.large - 2) // (pair + 1)
+    items = [{"key": f"large-{number:03}", "value": value} for number in range(pairs)]
+    body = json.dumps(items, separators=(",", ":")).encode()
+    target = f"{base.removesuffix('/values')}/bulk"
+    head = request_bytes("PUT", target, ours.port)
+    asking.prepare("bulk", ours.port, head.replace(b"Content-Length: 0", b"Content-Length: %d" % len(body)) + body)
+    seconds = asking.run("bulk", 1)
+    asking.forget("bulk")
+    return seconds, pairs
+
+
+def steady_rows(sizes: Sizes) -> Iterator[Row]:
+    """Very many requests to one fake: neither its memory nor the time of a request may grow."""
+    steps = 10
+    with client() as asking, server("kvfake") as ours:
+        asking.prepare("steady", ours.port, request_bytes("GET", ours.target, ours.port))
+        asking.run("steady", max(1, min(5_000, sizes.steady // steps)))  # fills the journal
+        memory, seconds = [resident(ours.pid)], []
+        for step in range(steps):
+            progress(f"steady: {sizes.steady * step // steps:,} of {sizes.steady:,} requests")
+            seconds.append(asking.run("steady", sizes.steady // steps))
+            memory.append(resident(ours.pid))
+    raw = {"seconds": seconds, "megabytes": memory}
+    detail = f"{seconds[0] * 1e6:.1f} µs first, {seconds[-1] * 1e6:.1f} µs last"
+    if memory[0] is None or memory[-1] is None:
+        yield skipped("steady", f"{sizes.steady:,} requests: memory", "psutil is not installed")
+        return
+    grown = memory[-1] / memory[0]
+    detail = f"{memory[0]:.1f} MB, then {memory[-1]:.1f} MB; {detail}"
+    yield at_most("steady", f"{sizes.steady:,} requests: memory", grown, GROWTH_LIMIT, "x", detail=detail, raw=raw)
