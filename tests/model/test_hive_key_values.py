@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pytest_kvfake.engine.service import ServiceError
 from pytest_kvfake.hive.state.key_values import KeyValueStore
 
-KEYS = st.sampled_from(["a", "b", "c", "é", "a/b", " "])
-VALUES = st.sampled_from(["0", "-7", "9223372036854775806", "1.5", '"5"', '"é"', "true", "[]", "{}", '{"b":1,"a":2}'])
+KEYS = st.sampled_from(["n", "é", "a/b"])
+VALUES = st.sampled_from(["0", "-7", "9223372036854775806", "1.5", '"5"', '{"b":1,"a":2}'])
 SPANS = st.sampled_from([-1.0, 0.0, 0.5, 1.0, 5.0])
 EXPIRIES = st.one_of(st.none(), SPANS)
 
@@ -30,6 +30,7 @@ class KeyValues(RuleBasedStateMachine):
         self.kept: dict[str, Kept] = {}
         self.now = 1000.0
         self.saved = None
+        self.set_one("n", "7", 5.0, "Always")  # a number that expires, so that counting one is not left to chance
 
     def alive(self, key):
         kept = self.kept.get(key)
@@ -49,6 +50,9 @@ class KeyValues(RuleBasedStateMachine):
             self.kept[key] = Kept(value, until, self.now)
 
     @rule(key=KEYS, value=VALUES, span=EXPIRIES, condition=st.sampled_from(["IfExists", "IfNotExists", "Always"]))
+    def set_with_condition(self, key, value, span, condition):
+        self.set_one(key, value, span, condition)
+
     def set_one(self, key, value, span, condition):
         until = None if span is None else self.now + span
         met = {"IfExists": self.alive(key), "IfNotExists": not self.alive(key), "Always": True}[condition]
@@ -125,7 +129,7 @@ class KeyValues(RuleBasedStateMachine):
         self.store.load(dumped)
         assert self.store.last == last
 
-    @rule(size=st.integers(1, 3), letters=st.sets(st.sampled_from("abcé /"), min_size=1))
+    @rule(size=st.integers(1, 3), letters=st.sets(st.sampled_from("nab/é"), min_size=1))
     def list_page_by_page(self, size, letters):
         self.forget_expired()
         wanted = [key for key in self.kept if set(key) & letters]
@@ -150,4 +154,4 @@ class KeyValues(RuleBasedStateMachine):
 
 
 TestKeyValues = KeyValues.TestCase
-TestKeyValues.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestKeyValues.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)

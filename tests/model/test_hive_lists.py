@@ -9,8 +9,8 @@ from pytest_kvfake.hive.state.lists import ListStore
 
 NOW = 1000.0
 KEYS = st.sampled_from(["k", "l"])
-VALUES = st.sampled_from(["1", '"1"', "true", "1.0"])
-SOME = st.lists(VALUES, min_size=1, max_size=3)
+VALUES = st.sampled_from(["1", '"1"', "1.0"])
+SOME = st.lists(VALUES, min_size=1, max_size=5)
 PLACES = st.integers(-6, 6)
 COUNTS = st.integers(0, 4)
 
