@@ -142,13 +142,17 @@ TITLES = {
 
 
 @contextmanager
-def server(name: str) -> Iterator[Server]:
+def server(name: str, *, download: bool = True) -> Iterator[Server]:
     """Starts a peer in a process of its own, bound to the server's core, and ends it.
+
+    Args:
+        name: of the peer.
+        download: whether npm may install what is missing.
 
     Raises:
         MissingPeerError: it is not installed here.
     """
-    command = _miniflare() if name == "miniflare" else [sys.executable, "-m", "benchmarks.peers", name]
+    command = _miniflare(download=download) if name == "miniflare" else [sys.executable, "-m", "benchmarks.peers", name]
     module = _MODULES.get(name)
     if module is not None and find_spec(module) is None:
         raise MissingPeerError(f"{module} is not installed (pip install -e '.[bench]')")
@@ -176,7 +180,7 @@ def server(name: str) -> Iterator[Server]:
                 process.kill()
 
 
-def _miniflare() -> list[str]:
+def _miniflare(*, download: bool) -> list[str]:
     """Gives the command that starts miniflare; installs it into the user's cache on first use."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
@@ -186,6 +190,8 @@ def _miniflare() -> list[str]:
     folder = _cache() / "node" / f"benchmark-{digest}"
     complete = folder / "complete"
     if not complete.is_file():
+        if not download:
+            raise MissingPeerError("it is not installed yet, and a smoke run downloads nothing")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for file in files:

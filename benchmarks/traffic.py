@@ -34,7 +34,7 @@ def get_rows(sizes: Sizes) -> Iterator[Row]:
         for name in ("kvfake", "raw", *LIMITS):
             progress(f"get: {name} starts")
             try:
-                one = stack.enter_context(server(name))
+                one = stack.enter_context(server(name, download=sizes.name != "tiny"))
                 asking.prepare(name, one.port, request_bytes("GET", one.target, one.port))
                 there.append(name)
             except (MissingPeerError, RuntimeError) as why:
