@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_kvfake.errors import (
         ContractError,
         ContractViolationError,
+        GoneError,
         JournalError,
         KVFakeConnectionError,
         KVFakeContractWarning,
@@ -39,6 +40,7 @@ __all__ = [
     "FakeCloudflare",
     "FakeHive",
     "FakeRegistry",
+    "GoneError",
     "JournalError",
     "KVFakeConnectionError",
     "KVFakeContractWarning",

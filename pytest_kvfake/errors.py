@@ -7,6 +7,7 @@
     │   ├── OptionError             an unknown or ill-typed option
     │   ├── UnknownOperationError   a fault or query names no operation of the service
     │   ├── UnknownFaultError       an error that the operation cannot answer, or more than one fits
+    │   ├── GoneError               the store behind a view is not there any more
     │   └── NotRunningError         the fake has no socket (yet, or any more)
     ├── RuleError                   a write without HTTP that the service would refuse
     ├── PortTakenError              the port that was asked for is in use
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ContractError",
     "ContractViolationError",
+    "GoneError",
     "JournalError",
     "KVFakeConnectionError",
     "KVFakeContractWarning",
@@ -64,6 +66,10 @@ class UnknownOperationError(UsageError):
 
 class UnknownFaultError(UsageError):
     """An error that the operation cannot answer, or that names more than one."""
+
+
+class GoneError(UsageError, LookupError):
+    """What a view shows (a namespace, a store, a hive, an org) is not there any more."""
 
 
 class NotRunningError(UsageError):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_kvfake.engine.limits import Limits
+
 __all__ = ["ApifyLimits"]
 
 
 @dataclass
-class ApifyLimits:
+class ApifyLimits(Limits):
     """What a test may change: ``kv.limits.request_bytes = 100``.
 
     Attributes:

@@ -10,7 +10,7 @@ from pytest_kvfake.apify.rules import ACCESS_LEVELS, check_key, check_length, co
 from pytest_kvfake.apify.state import Record, delete_record, put_record, record_of
 from pytest_kvfake.engine.codecs import encoded
 from pytest_kvfake.engine.service import ServiceError
-from pytest_kvfake.errors import UsageError, did_you_mean
+from pytest_kvfake.errors import GoneError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pytest_kvfake.apify.state import ApifyState, Store
@@ -139,7 +139,7 @@ class StoreView(MutableMapping[str, Record]):
     def _store(self) -> Store:
         store = self._world.state.stores.get(self.id)
         if store is None:
-            raise LookupError(f"There is no store {self.id} any more.")
+            raise GoneError(f"There is no store {self.id} any more.")
         return store
 
 

@@ -11,7 +11,7 @@ from pytest_kvfake.cloudflare.given import arrange, differences
 from pytest_kvfake.cloudflare.limits import CloudflareLimits
 from pytest_kvfake.cloudflare.operations import STEPS
 from pytest_kvfake.cloudflare.rules import check_namespace
-from pytest_kvfake.cloudflare.state import DEFAULT_ACCOUNT, CloudflareState, Token, normalised_id
+from pytest_kvfake.cloudflare.state import DEFAULT_ACCOUNT, CloudflareState, Entry, Token, normalised_id
 from pytest_kvfake.cloudflare.views import NamespacesView, NamespaceView
 from pytest_kvfake.engine.service import Service
 from pytest_kvfake.errors import UsageError
@@ -85,7 +85,7 @@ class FakeCloudflare(Fake[CloudflareState]):
     def create_namespace(
         self,
         title: str,
-        entries: Mapping[str, bytes | str] | Iterable[tuple[str, bytes | str]] | None = None,
+        entries: Mapping[str, Entry | bytes | str] | Iterable[tuple[str, Entry | bytes | str]] | None = None,
         *,
         account_id: str | None = None,
         namespace_id: str | None = None,
@@ -96,7 +96,7 @@ class FakeCloudflare(Fake[CloudflareState]):
 
         Args:
             title: unique in the account.
-            entries: its first keys and values; text is stored as UTF-8.
+            entries: its first keys and values; text is stored as UTF-8, an `Entry` with its metadata and expiry.
             account_id: whose it is; the default account's unless given.
             namespace_id: 32 hex digits; made from the seed unless given.
             jurisdiction: ``eu``, ``fedramp`` or ``us``.
@@ -106,8 +106,8 @@ class FakeCloudflare(Fake[CloudflareState]):
             The namespace, as a live mapping of keys to entries.
 
         Raises:
-            RuleError: the service would refuse the title or an entry.
-            UsageError: an id is none, or taken.
+            RuleError: the service would refuse the title, the jurisdiction or an entry; nothing is made then.
+            UsageError: an id is none, or taken; or a key or a value is of no type that can be stored.
         """
         world = self.world
         with world.lock:
@@ -130,8 +130,9 @@ class FakeCloudflare(Fake[CloudflareState]):
             try:
                 for key, value in entries.items() if isinstance(entries, Mapping) else entries or ():
                     view[key] = value
-            except Exception:
-                del account.namespaces[made.id]
+            except BaseException:
+                account.namespaces.pop(made.id, None)
+                account.created -= 1
                 raise
         return view
 

@@ -35,8 +35,9 @@ _DOTS = {".", ".."}
 # Who is not on a list may do everything.
 _ANY = Token()
 
-# What a body may have where no limit of the contract speaks of it, in bytes.
+# What a body may have where no limit of the contract speaks of it, in bytes: one of JSON, one in parts.
 _SMALL_BODY = 1 << 20
+_PARTS = 100_000_000
 
 
 class Caller(NamedTuple):
@@ -67,8 +68,7 @@ def body_limit(state: CloudflareState, command: Command) -> int:
     if command.operation is None:
         return 0
     if command.operation.name == "write_value":
-        multipart = command.request.headers.get("content-type", "").lower().startswith("multipart/")
-        return limits.bulk_request_bytes if multipart else limits.value_bytes
+        return max(_PARTS, limits.value_bytes + _SMALL_BODY) if _in_parts(command.request) else limits.value_bytes
     return limits.bulk_request_bytes if "BULK" in command.operation.groups else _SMALL_BODY
 
 
@@ -271,12 +271,11 @@ def _read_title(state: CloudflareState, command: Command) -> ServiceError | None
 def _read_value(state: CloudflareState, command: Command) -> ServiceError | None:
     del state
     request = command.request
-    content_type = request.headers.get("content-type", "")
     arguments = command.arguments
     arguments.update(value=request.body, length=request.body_size, metadata=None)
-    if not content_type.lower().startswith("multipart/form-data") or request.body_size > len(request.body):
+    if not _in_parts(request) or request.body_size > len(request.body):
         return None
-    boundary = boundary_of(content_type)
+    boundary = boundary_of(request.headers["content-type"])
     try:
         parts = fields_of(request.body, boundary) if boundary is not None else {}
     except ValueError:
@@ -288,6 +287,10 @@ def _read_value(state: CloudflareState, command: Command) -> ServiceError | None
         return metadata
     arguments.update(value=parts["value"], length=len(parts["value"]), metadata=metadata)
     return None
+
+
+def _in_parts(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 def _read_items(error: str, kind: str, fits: Callable[[Any], bool]) -> Callable[..., ServiceError | None]:

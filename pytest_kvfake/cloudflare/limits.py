@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_kvfake.engine.limits import Limits
+
 __all__ = ["CloudflareLimits"]
 
 
 @dataclass
-class CloudflareLimits:
+class CloudflareLimits(Limits):
     """What a test may change: ``kv.limits.value_bytes = 100``.
 
     Attributes:

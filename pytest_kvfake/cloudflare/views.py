@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_kvfake.cloudflare.rules import check_key, check_metadata, check_value, expiration_of
-from pytest_kvfake.cloudflare.state import Account, CloudflareState, Entry, Namespace
+from pytest_kvfake.cloudflare.state import CloudflareState, Entry, Namespace
 from pytest_kvfake.engine.jsontext import written
 from pytest_kvfake.engine.service import ServiceError
+from pytest_kvfake.errors import GoneError, UsageError
 
 if TYPE_CHECKING:
     from pytest_kvfake.engine.world import World
@@ -60,7 +61,7 @@ class NamespaceView(MutableMapping[str, Entry]):
 
         Args:
             key: not percent-encoded.
-            value: bytes, or text that is stored as UTF-8.
+            value: bytes of any kind, or text that is stored as UTF-8.
             metadata: anything that JSON can say; None for none.
             expiration: seconds since the epoch on the fake's clock.
             expiration_ttl: seconds from now; wins over ``expiration``.
@@ -70,16 +71,18 @@ class NamespaceView(MutableMapping[str, Entry]):
 
         Raises:
             RuleError: the service would refuse the write; ``name`` is the catalogue's name of its error.
+            GoneError: the namespace is not there any more.
+            UsageError: key, value or metadata are of no type that can be stored.
         """
-        world = self._world
-        raw = value.encode("utf-8") if isinstance(value, str) else bytes(value)
-        text = None if metadata is None else written(metadata).decode("utf-8")
+        world, key = self._world, _text(key, "key")
+        raw = _bytes(value)
+        text = _json(metadata)
         with world.lock:
             limits, now = world.state.limits, world.clock.now()
-            moment = expiration_of(expiration_ttl, expiration, limits, now)
+            moment = check_key(key, limits) or expiration_of(expiration_ttl, expiration, limits, now)
             if isinstance(moment, ServiceError):
                 raise world.rule_error(moment, "write_value")
-            refusal = check_key(key, limits) or check_metadata(text, limits) or check_value(len(raw), limits)
+            refusal = check_metadata(text, limits) or check_value(len(raw), limits)
             if refusal is not None:
                 raise world.rule_error(refusal, "write_value")
             entry = Entry(raw, text, moment)
@@ -113,40 +116,74 @@ class NamespaceView(MutableMapping[str, Entry]):
             return self._namespace.entries.count(self._world.clock.now())
 
     def __repr__(self) -> str:
-        return f"<Namespace {self.title!r} {self.id}, {len(self)} keys>"
+        with self._world.lock:
+            try:
+                return f"<Namespace {self.title!r} {self.id}, {len(self)} keys>"
+            except GoneError:
+                return f"<Namespace {self.id}, not there any more>"
 
     @property
     def _namespace(self) -> Namespace:
         account = self._world.state.accounts.get(self.account_id)
         namespace = None if account is None else account.namespaces.get(self.id)
         if namespace is None:
-            raise LookupError(f"There is no namespace {self.id} in account {self.account_id} any more.")
+            raise GoneError(f"There is no namespace {self.id} in account {self.account_id} any more.")
         return namespace
 
 
 class NamespacesView(Mapping[str, NamespaceView]):
-    """The namespaces of one account, live, found by id or by title; iteration gives ids."""
+    """The namespaces of one account, live, found by id or by title; iteration gives ids, looking makes none."""
 
     def __init__(self, world: World[CloudflareState], account_id: str) -> None:
         self._world = world
         self.account_id = account_id
 
     def __getitem__(self, id_or_title: str) -> NamespaceView:
-        account = self._account
-        namespace = account.namespaces.get(id_or_title) or account.titled(id_or_title)
-        if namespace is None:
-            raise KeyError(id_or_title)
-        return NamespaceView(self._world, self.account_id, namespace.id)
+        with self._world.lock:
+            account = self._world.state.accounts.get(self.account_id)
+            if account is not None:
+                namespace = account.namespaces.get(id_or_title) or account.titled(id_or_title)
+                if namespace is not None:
+                    return NamespaceView(self._world, self.account_id, namespace.id)
+        raise KeyError(id_or_title)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._account.namespaces))
+        return iter(sorted(self._namespaces()))
 
     def __len__(self) -> int:
-        return len(self._account.namespaces)
+        return len(self._namespaces())
 
     def __repr__(self) -> str:
-        return f"<Namespaces of account {self.account_id}: {[view.title for view in self.values()]}>"
+        titles = [namespace.title for namespace in self._namespaces().values()]
+        return f"<Namespaces of account {self.account_id}: {titles}>"
 
-    @property
-    def _account(self) -> Account:
-        return self._world.state.account(self.account_id)
+    def _namespaces(self) -> dict[str, Namespace]:
+        with self._world.lock:
+            account = self._world.state.accounts.get(self.account_id)
+            return {} if account is None else dict(account.namespaces)
+
+
+def _text(given: object, what: str) -> str:
+    """Gives a text that has a UTF-8 form."""
+    if isinstance(given, str):
+        try:
+            given.encode("utf-8")
+        except UnicodeEncodeError:
+            raise UsageError(f"The {what} {given!r} holds half a surrogate pair, which UTF-8 cannot say.") from None
+        return given
+    raise UsageError(f"A {what} is text, not {given!r}.")
+
+
+def _bytes(value: object) -> bytes:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, str):
+        return _text(value, "value").encode("utf-8")
+    raise UsageError(f"A value is bytes or text, not {value!r}; write json.dumps(…) of what is to be stored as JSON.")
+
+
+def _json(metadata: Any) -> str | None:
+    try:
+        return None if metadata is None else written(metadata).decode("utf-8")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"The metadata {metadata!r} has no JSON form: {error}.") from error

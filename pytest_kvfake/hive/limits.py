@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_kvfake.engine.limits import Limits
+
 __all__ = ["HiveLimits"]
 
 
 @dataclass
-class HiveLimits:
+class HiveLimits(Limits):
     """What a test may change: ``kv.limits.list_keys_default = 5000``.
 
     Attributes:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_kvfake.engine.limits import Limits
+
 __all__ = ["RegistryLimits"]
 
 
 @dataclass
-class RegistryLimits:
+class RegistryLimits(Limits):
     """What a test may change: ``kv.limits.max_allowed_size = 16``.
 
     Attributes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_kvfake.engine.service import ServiceError
+from pytest_kvfake.errors import GoneError
 from pytest_kvfake.registry import items, roles
 from pytest_kvfake.registry.checks import MAX_U32, flag_refusal
 from pytest_kvfake.registry.names import is_path
@@ -49,7 +50,7 @@ class _OrgFace:
     def _org(self) -> Org:
         org = self._world.state.org(self.name, self._moment)
         if org is None:
-            raise LookupError(f"There is no org {self.name!r} (any more).")
+            raise GoneError(f"There is no org {self.name!r} (any more).")
         return org
 
     def _writable(self, path: str, operation: str) -> Org:

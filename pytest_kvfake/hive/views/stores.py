@@ -6,6 +6,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pytest_kvfake.engine.service import ServiceError
+from pytest_kvfake.errors import GoneError
 from pytest_kvfake.hive.texts import JsonText, compact, value_of
 from pytest_kvfake.hive.views.collections import ListView, MapView, SetView, SortedSetView
 
@@ -113,7 +114,7 @@ class StoreView(MutableMapping[str, Any], Generic[V, W]):
         """The store as it is at this moment.
 
         Raises:
-            LookupError: the hive is gone.
+            GoneError: the hive is not there any more.
         """
         return _hive(self.world, self._hive).stores[self.kind]
 
@@ -223,5 +224,5 @@ class SortedSetsView(StoreView[Any, Any]):
 def _hive(world: World[HiveState], name: str) -> Hive:
     hive = world.state.hives.get(name)
     if hive is None:
-        raise LookupError(f"There is no hive {name!r} any more.")
+        raise GoneError(f"There is no hive {name!r} any more.")
     return hive
