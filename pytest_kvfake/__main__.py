@@ -1,18 +1,25 @@
-"""One fake by itself, for a shell or for clients in other languages: ``python -m pytest_kvfake cloudflare``."""
+"""The command ``kvfake``: runs one fake by itself, prints a contract, or holds a live endpoint against it.
+
+::
+
+    kvfake cloudflare --port 8787               for a shell, or for clients in other languages
+    kvfake contract cloudflare                  its reference, as Markdown
+    kvfake verify cloudflare --base-url URL     the contract cases against a live endpoint
+"""
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import shlex
 import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from pytest_kvfake import log
-from pytest_kvfake.contract.document import services
+from pytest_kvfake import log, verify
+from pytest_kvfake.contract.document import DIALECTS, load
+from pytest_kvfake.contract.reference import Reference
+from pytest_kvfake.discovery import fake_class, implemented
 from pytest_kvfake.errors import KVFakeError, OptionError
 from pytest_kvfake.fake import Fake
 from pytest_kvfake.options import OPTIONS, RANDOM, Option, from_text
@@ -32,11 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line; that of the process unless given.
 
     Returns:
-        0 after Ctrl+C or SIGTERM, 1 where the fake cannot be started. A wrong command line exits with 2.
+        0 after Ctrl+C or SIGTERM, 1 where the fake cannot be started; what `verify` gives. A wrong command line
+        exits with 2.
     """
     chosen = _parser().parse_args(arguments)
     try:
-        return _serve(chosen)
+        return int(chosen.run(chosen))
     except (KVFakeError, OSError) as error:
         print(f"kvfake: {error}", file=sys.stderr)
         return 1
@@ -46,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kvfake", description="In-memory fakes of hosted key-value services.", epilog=_EXAMPLE
     )
-    commands = parser.add_subparsers(dest="service", metavar="SERVICE", required=True)
-    for service in _known():
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for service in implemented():
         command = commands.add_parser(
             service,
             help=f"run a fake of {service} until Ctrl+C",
@@ -57,9 +65,34 @@ def _parser() -> argparse.ArgumentParser:
             flag = f"--{option.name.replace('_', '-')}"
             text = option.help.replace("of the test", RANDOM)
             command.add_argument(flag, metavar=option.metavar, type=_typed(option), help=text)
+        command.set_defaults(run=_serve, of=service)
         command.add_argument("--load", metavar="FILE", help="begin with a state that dump() has written")
         command.add_argument("--log", action="store_true", help="print a line for each exchange")
+    _add_contract(commands.add_parser("contract", help="print the reference of a service, as Markdown"))
+    _add_verify(commands.add_parser("verify", help="run the contract cases against a live endpoint"))
     return parser
+
+
+def _add_contract(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Prints operations, errors and limits of a service with their sources, as Markdown."
+    parser.add_argument("of", metavar="SERVICE", choices=implemented(), help=", ".join(implemented()))
+    parser.add_argument("--dialect", choices=DIALECTS, default=DIALECTS[0], help="documented unless given")
+    parser.set_defaults(run=_print_contract)
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Runs the contract cases against a live endpoint, and removes what it has made."
+    parser.epilog = "Exit status: 0 everything agrees, 1 something differs, 2 nothing could be said."
+    of = parser.add_subparsers(dest="of", metavar="SERVICE", required=True)
+    for service in implemented():
+        one = of.add_parser(service, help=f"an endpoint that claims to be {service}")
+        verify.add_arguments(one, service)
+        one.set_defaults(run=verify.verify)
+
+
+def _print_contract(chosen: argparse.Namespace) -> int:
+    sys.stdout.write(str(Reference(load(chosen.of, chosen.dialect))))
+    return 0
 
 
 def _options() -> list[Option]:
@@ -78,22 +111,9 @@ def _typed(option: Option) -> Callable[[str], Any]:
     return typed
 
 
-def _known() -> Iterator[str]:
-    """The services that have both a contract and a fake."""
-    return (name for name in services() if importlib.util.find_spec(f"pytest_kvfake.{name}") is not None)
-
-
-def _class_of(service: str) -> type[Fake[Any]]:
-    """Gives the one public class of a service's package."""
-    package = importlib.import_module(f"pytest_kvfake.{service}")
-    public = [getattr(package, name) for name in package.__all__]
-    (found,) = [one for one in public if isinstance(one, type) and issubclass(one, Fake)]
-    return found
-
-
 def _serve(chosen: argparse.Namespace) -> int:
     given = {option.name: getattr(chosen, option.name) for option in _options()}
-    fake = _class_of(chosen.service)(**{name: value for name, value in given.items() if value is not None})
+    fake = fake_class(chosen.of)(**{name: value for name, value in given.items() if value is not None})
     if chosen.load is not None:
         fake.load(chosen.load)
     if chosen.log:

@@ -282,10 +282,15 @@ class _Run:
         rule = self.document.errors[described["name"]]
         if answer.status != rule.status:
             yield f"error {rule.name} has status {rule.status}"
+        sent = answer.headers.get("content-type")
         if rule.body is not None:
             if answer.body != rule.body["text"].encode():
                 yield f"error {rule.name} has the body {rule.body['text']!r}"
+            if _media_type(sent) != _media_type(rule.body["content_type"]):
+                yield f"error {rule.name} is {rule.body['content_type']}, not {sent}"
             return
+        if self.document.envelope and answer.body and _media_type(sent) != "application/json":
+            yield f"error {rule.name} is application/json, not {sent}"
         body = _json(answer.body) if answer.body else None
         code, message = (pointed(body, self.document.envelope.get(part)) for part in ("code", "message"))
         if code != rule.code:
@@ -347,6 +352,10 @@ def _fits_template(template: str, text: str) -> bool:
     """Whether a text is the template's, where what is still a placeholder stands for anything."""
     parts = re.split(r"\{[a-z_]+\}", template)
     return re.fullmatch(".*".join(map(re.escape, parts)), text, re.DOTALL) is not None
+
+
+def _media_type(content_type: str | None) -> str:
+    return (content_type or "").partition(";")[0].strip().lower()
 
 
 def _json(body: bytes) -> Json:

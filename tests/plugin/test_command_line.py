@@ -148,7 +148,7 @@ def test_an_unknown_service_is_told_with_the_known_ones_and_status_2():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "SERVICE"),
+        ((), "COMMAND"),
         (("cloudflare", "--dialect", "observd"), "Did you mean 'observed'?"),
         (("cloudflare", "--port", "99999"), "port must be a whole number from 0 to 65535, not '99999'."),
     ],
