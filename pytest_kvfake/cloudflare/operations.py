@@ -28,7 +28,7 @@ from pytest_kvfake.engine.seed import identifier
 from pytest_kvfake.engine.service import Command, Outcome, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from pytest_kvfake.cloudflare.checks import Caller
 
@@ -168,12 +168,13 @@ def bulk_write(state: CloudflareState, command: Command, now: float) -> Outcome 
         entry = _bulk_entry(state, item, now)
         if isinstance(entry, ServiceError):
             return entry
-        if entries.setdefault(key, entry) != entry:
+        known = entries.setdefault(key, entry)
+        if known is not entry and known != entry:
             return ServiceError("duplicate_key", {"key": key})
-    space = command.view(namespace.entries)
+    put, failing = command.view(namespace.entries).put, command.failing
     for key, entry in entries.items():
-        if key not in command.failing:
-            space.put(key, entry, now, entry.expiration)
+        if key not in failing:
+            put(key, entry, now, entry.expiration)
     return _bulk_outcome(entries, command)
 
 
@@ -375,11 +376,10 @@ def _illegal(keys: Iterable[str], state: CloudflareState) -> ServiceError | None
     return next((refusal for refusal in refusals if refusal is not None), None)
 
 
-def _bulk_outcome(keys: Iterable[str], command: Command) -> Outcome:
+def _bulk_outcome(keys: Collection[str], command: Command) -> Outcome:
     """Counts what was done, and names what a fault has kept from being done (9.4)."""
-    done = [key for key in keys if key not in command.failing]
     failed = [key for key in keys if key in command.failing]
-    return Outcome({"successful_key_count": len(done), "unsuccessful_keys": failed})
+    return Outcome({"successful_key_count": len(keys) - len(failed), "unsuccessful_keys": failed})
 
 
 def _bulk_entry(state: CloudflareState, item: dict[str, Any], now: float) -> Entry | ServiceError:

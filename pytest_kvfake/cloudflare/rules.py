@@ -90,6 +90,8 @@ def expiration_of(
     Returns:
         Whole seconds since the epoch, None for an entry that stays, or the error.
     """
+    if ttl is None and expiration is None:
+        return None
     second = int(now // 1)
     if ttl is not None:
         seconds = read(ttl)
@@ -98,14 +100,12 @@ def expiration_of(
         if seconds < limits.min_expiration_ttl:
             return ServiceError("expiration_ttl_too_small", {"value": seconds, "limit": limits.min_expiration_ttl})
         return second + seconds
-    if expiration is not None:
-        moment = read(expiration)
-        if moment is None or moment <= second:
-            return ServiceError("expiration_not_in_future", {"value": as_sent(expiration)})
-        if moment < second + limits.min_expiration_lead:
-            return ServiceError("expiration_too_soon", {"value": moment, "limit": limits.min_expiration_lead})
-        return moment
-    return None
+    moment = read(expiration)
+    if moment is None or moment <= second:
+        return ServiceError("expiration_not_in_future", {"value": as_sent(expiration)})
+    if moment < second + limits.min_expiration_lead:
+        return ServiceError("expiration_too_soon", {"value": moment, "limit": limits.min_expiration_lead})
+    return moment
 
 
 def metadata_text_of(part: bytes | None) -> str | ServiceError | None:

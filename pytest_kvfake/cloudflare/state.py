@@ -9,7 +9,7 @@ import base64
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_kvfake.engine.jsontext import parsed, written
 from pytest_kvfake.engine.keyspace import KeySpace
@@ -28,8 +28,7 @@ DEFAULT_ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
 _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One value under a key.
 
     Attributes:
