@@ -12,7 +12,7 @@ __all__ = ["Limits"]
 class Limits:
     """The base of the dataclasses behind ``kv.limits``: a misspelt limit is an error at the test's own line."""
 
-    __dataclass_fields__: ClassVar[dict[str, Any]] = {}
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # those of the service's dataclass
 
     def __setattr__(self, name: str, value: object) -> None:
         """Raises `OptionError` for a limit that does not exist."""
