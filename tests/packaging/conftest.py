@@ -62,7 +62,7 @@ class Environment:
 
     def install(self, *arguments):
         pip = ("-m", "pip", "--disable-pip-version-check", "--python", self.python)
-        offline = ("--no-index", "--no-deps", "--no-build-isolation")
+        offline = ("--no-index", "--no-deps", "--no-build-isolation", "--ignore-installed")
         run(sys.executable, *pip, "install", *offline, *arguments, cwd=self.packages)
 
     def probe(self, cwd):

@@ -27,7 +27,9 @@ def bounds(requirements, sign):
 def test_requirements_have_lower_bounds_only():
     extras = PROJECT["optional-dependencies"].values()
     every = [*PROJECT["dependencies"], *(requirement for extra in extras for requirement in extra)]
-    assert [text for text in every if not re.fullmatch(r"[A-Za-z0-9-]+(>=[0-9.]+)?", text.partition(";")[0])] == []
+    assert [
+        text for text in every if not re.fullmatch(r"[A-Za-z0-9-]+(\[[a-z]+\])?(>=[0-9.]+)?", text.partition(";")[0])
+    ] == []
 
 
 def test_the_lowest_supported_versions_are_tested():
