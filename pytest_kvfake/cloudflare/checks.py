@@ -7,7 +7,7 @@ Each check gives nothing or one error, and may leave what it has read in ``comma
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pytest_kvfake.cloudflare.cursor import position_of
 from pytest_kvfake.cloudflare.rules import metadata_text_of, whole
@@ -293,8 +293,8 @@ def _in_parts(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
-def _read_items(error: str, kind: str, fits: Callable[[Any], bool]) -> Callable[..., ServiceError | None]:
-    """Makes the reader of a JSON array whose items all have to fit; too large a body is left to the operation."""
+def _read_items(error: str, kind: str, key_of: Callable[[Any], str | None]) -> Callable[..., ServiceError | None]:
+    """Makes the reader of a JSON array whose items all have a key; too large a body is left to the operation."""
 
     def read(state: CloudflareState, command: Command) -> ServiceError | None:
         del state
@@ -308,11 +308,11 @@ def _read_items(error: str, kind: str, fits: Callable[[Any], bool]) -> Callable[
             return ServiceError(error, {"reason": problem})
         if not isinstance(items, list):
             return ServiceError(error, {"reason": "cannot unmarshal the body into an array"})
-        for index, item in enumerate(items):
-            if not fits(item):
-                return ServiceError(error, {"reason": f"cannot unmarshal item {index} into {kind}"})
+        keys = [key_of(item) for item in items]
+        if None in keys:
+            return ServiceError(error, {"reason": f"cannot unmarshal item {keys.index(None)} into {kind}"})
         command.arguments["items"] = items
-        command.bulk_keys = [item["key"] if isinstance(item, dict) else item for item in items]
+        command.bulk_keys = cast("list[str]", keys)
         return None
 
     return read
@@ -338,8 +338,14 @@ def _read_bulk_get(state: CloudflareState, command: Command) -> ServiceError | N
     return None
 
 
-def _is_pair(item: Any) -> bool:
-    return isinstance(item, dict) and isinstance(item.get("key"), str) and isinstance(item.get("value"), str)
+def _key_of_pair(item: Any) -> str | None:
+    if isinstance(item, dict) and isinstance(item.get("value"), str):
+        return _key_of_text(item.get("key"))
+    return None
+
+
+def _key_of_text(item: Any) -> str | None:
+    return item if isinstance(item, str) else None
 
 
 _QUERY_READERS = {
@@ -349,13 +355,13 @@ _QUERY_READERS = {
     "list_memberships": _read_page,
 }
 
-_read_keys = _read_items("malformed_keys", "a string", lambda item: isinstance(item, str))
+_read_keys = _read_items("malformed_keys", "a string", _key_of_text)
 
 _BODY_READERS: Mapping[str, Callable[[CloudflareState, Command], ServiceError | None]] = {
     "create_namespace": _read_title,
     "rename_namespace": _read_title,
     "write_value": _read_value,
-    "bulk_write": _read_items("malformed_pairs", "a key-value pair", _is_pair),
+    "bulk_write": _read_items("malformed_pairs", "a key-value pair", _key_of_pair),
     "bulk_delete": _read_keys,
     "bulk_delete_deprecated": _read_keys,
     "bulk_get": _read_bulk_get,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from pytest_kvfake.cloudflare.checks import Caller
+    from pytest_kvfake.cloudflare.limits import CloudflareLimits
 
 __all__ = ["STEPS"]
 
@@ -163,9 +164,10 @@ def bulk_write(state: CloudflareState, command: Command, now: float) -> Outcome 
     if isinstance(items, ServiceError):
         return items
     entries: dict[str, Entry] = {}
+    limits = state.limits
     for item in items:
         key = item["key"]
-        entry = _bulk_entry(state, item, now)
+        entry = _bulk_entry(item, limits, now)
         if isinstance(entry, ServiceError):
             return entry
         known = entries.setdefault(key, entry)
@@ -378,15 +380,18 @@ def _illegal(keys: Iterable[str], state: CloudflareState) -> ServiceError | None
 
 def _bulk_outcome(keys: Collection[str], command: Command) -> Outcome:
     """Counts what was done, and names what a fault has kept from being done (9.4)."""
-    failed = [key for key in keys if key in command.failing]
+    failed = [key for key in keys if key in command.failing] if command.failing else []
     return Outcome({"successful_key_count": len(keys) - len(failed), "unsuccessful_keys": failed})
 
 
-def _bulk_entry(state: CloudflareState, item: dict[str, Any], now: float) -> Entry | ServiceError:
-    limits = state.limits
+def _bulk_entry(item: dict[str, Any], limits: CloudflareLimits, now: float) -> Entry | ServiceError:
     refusal = check_key(item["key"], limits)
     if refusal is not None:
         return refusal
+    if len(item) == 2:  # most are a key and a value alone
+        value = item["value"].encode("utf-8")
+        refusal = check_value(len(value), limits)
+        return refusal if refusal is not None else Entry(value)
     expiration = expiration_of(item.get("expiration_ttl"), item.get("expiration"), limits, now)
     if isinstance(expiration, ServiceError):
         return expiration

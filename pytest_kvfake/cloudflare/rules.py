@@ -55,10 +55,8 @@ def as_sent(given: object) -> str:
 
 def check_key(key: str, limits: CloudflareLimits) -> ServiceError | None:
     """Refuses the empty key, ``.``, ``..`` and keys that are too long."""
-    if not key:
-        return ServiceError("empty_key_name")
-    if key in {".", ".."}:
-        return ServiceError("illegal_key", {"key": key})
+    if key in {"", ".", ".."}:
+        return ServiceError("illegal_key", {"key": key}) if key else ServiceError("empty_key_name")
     return check_length(key, limits)
 
 

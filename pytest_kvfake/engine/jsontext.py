@@ -19,7 +19,7 @@ def parsed(text: bytes | str) -> Any:
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
         value = json.loads(decoded, parse_constant=_refuse, parse_float=_finite)
-        if "\\ud" in decoded or "\\uD" in decoded:
+        if "\\" in decoded and ("\\ud" in decoded or "\\uD" in decoded):  # one character is found much faster
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
