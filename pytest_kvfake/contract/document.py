@@ -100,6 +100,7 @@ class LimitRule:
         per: for rate limits: what is counted apart: path parameters, and ``key`` for each key of a request.
         headers: for rate limits: templates of headers that every answer carries while it is watched.
         refusal_headers: for rate limits: those that only a refusal carries.
+        of: ``key`` or ``value`` where it bounds the length of one.
     """
 
     name: str
@@ -113,6 +114,7 @@ class LimitRule:
     per: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     refusal_headers: Mapping[str, str] = field(default_factory=dict)
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ class Document:
         limits: by name.
         envelope: where an error's code and message stand in a body, as JSON pointers.
         answers: what the service's rendering needs to know and dialects differ in.
+        fault_reasons: why operations do not take a kind of fault, by kind.
         storage_error: the catalogue name of the error of an exhausted storage; None where none is documented.
         roots: the paths of its servers, without a trailing slash.
         compiled: what `validation` has made of its schemas, by their identity.
@@ -201,6 +204,7 @@ class Document:
             self.envelope: Mapping[str, str] = ours.get("envelope", {})
             self.answers: Mapping[str, Json] = ours.get("answers", {})
             self.storage_error: str | None = ours.get("storage_error")
+            self.fault_reasons: Mapping[str, str] = ours.get("fault_reasons", {})
             self.errors = {
                 name: _error(name, rule)
                 for name, rule in ours["errors"].items()
@@ -357,6 +361,7 @@ def _limit(name: str, rule: Mapping[str, Json]) -> LimitRule:
         per=tuple(rule.get("per", ())),
         headers=rule.get("headers", {}),
         refusal_headers=rule.get("refusal_headers", {}),
+        of=rule.get("of"),
     )
 
 
