@@ -8,6 +8,24 @@ from pytest_kvfake.engine.conformance import CHECK_ANSWERS_VARIABLE
 # an environment variable, so that processes which a test starts check theirs too
 os.environ[CHECK_ANSWERS_VARIABLE] = "1"
 
+NOT_TAKEN = "fault kinds not taken"
+"""The property with which the fault matrix counts what an operation does not take."""
+
 _installed = any(entry.name == "kvfake" for entry in entry_points(group="pytest11"))
 
 pytest_plugins = ["pytester", *([] if _installed else ["pytest_kvfake.plugin"])]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Counts what the fault matrix left out, because the contract leaves no room for it."""
+    counted = [
+        count
+        for report in terminalreporter.stats.get("passed", [])
+        for name, count in report.user_properties
+        if name == NOT_TAKEN
+    ]
+    if counted:
+        terminalreporter.write_line(
+            f"fault matrix: {len(counted)} operations; {sum(counted)} pairs of operation and kind are not taken, "
+            "with the reason in the documents (x-kvfake fault_reasons)"
+        )

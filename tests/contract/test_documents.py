@@ -372,3 +372,16 @@ def test_cases_that_move_the_clock_or_break_the_service_say_what_they_need(servi
         assert "fault" not in steps or "faults" in needs, case["id"]
         for noun in {"tokens", "limits"} & set(case.get("given", {})):
             assert noun in needs, case["id"]
+
+
+@pytest.mark.parametrize("service", DOCUMENTS)
+def test_what_an_operation_does_not_take_has_a_reason(service):
+    ours = DOCUMENTS[service]["x-kvfake"]
+    named = {
+        kind
+        for item in DOCUMENTS[service]["paths"].values()
+        for operation in item.values()
+        if isinstance(operation, dict)
+        for kind in operation.get("x-kvfake", {}).get("faults", {}).get("not", ())
+    }
+    assert named == set(ours.get("fault_reasons", {}))

@@ -40,7 +40,7 @@ def unknown_operation(document: Document, where: str) -> UnknownOperationError:
     return UnknownOperationError(f"{document.service} has no operation or group {where!r}.{did_you_mean(where, known)}")
 
 
-def takers(operations: Iterable[Operation], kind: str, where: str) -> list[Operation]:
+def takers(document: Document, operations: Iterable[Operation], kind: str, where: str) -> list[Operation]:
     """Gives those of the operations that take a kind of fault.
 
     Raises:
@@ -48,7 +48,8 @@ def takers(operations: Iterable[Operation], kind: str, where: str) -> list[Opera
     """
     found = [operation for operation in operations if kind not in operation.faults_not]
     if not found:
-        raise UsageError(f"{where} does not take the fault {kind!r}: the contract leaves no room for it there.")
+        reason = document.fault_reasons.get(kind, "The contract leaves no room for it there.")
+        raise UsageError(f"{where} does not take the fault {kind!r}. {reason}")
     return found
 
 

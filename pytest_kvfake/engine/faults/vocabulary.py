@@ -304,7 +304,7 @@ class Faults:
         event: bool,
         when: When,
     ) -> Fault:
-        operations = takers(meant_operations(self._document, where), name, where)
+        operations = takers(self._document, meant_operations(self._document, where), name, where)
         rule = meant_error(self._document, where, operations, error, status)
         if applied and rule is not None and rule.more.get("never_applied"):
             raise UsageError(f"{rule.name} says that nothing was changed, so it cannot be sent with applied=True.")
@@ -320,7 +320,7 @@ class Faults:
         return self._arm(kind, where, when, event=True)
 
     def _arm(self, kind: Kind, where: str, when: When, *, event: bool) -> Fault:
-        operations = takers(meant_operations(self._document, where), kind.name, where)
+        operations = takers(self._document, meant_operations(self._document, where), kind.name, where)
         if isinstance(kind, ErrorKind) and kind.error.name is not None:
             operations = [operation for operation in operations if kind.error.name in operation.errors]
         schedule = Schedule(when, event=event, now=self._clock.now())
