@@ -45,6 +45,9 @@ __all__ = ["Fake", "Snapshot", "open_fakes", "recent_fakes", "starts"]
 
 S = TypeVar("S", bound=State)
 
+# What reading a file raises that somebody else wrote, or that was edited by hand.
+_NO_STATE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
 _running: set[Fake[Any]] = set()  # holds them: a fake whose name is gone still listens, and is still verified
 _started: weakref.WeakSet[Fake[Any]] = weakref.WeakSet()
 
@@ -133,7 +136,12 @@ class Fake(ABC, Generic[S]):
         self.clock = Clock()
         self.document: Document = self._contract(dialect)
         self.conformance = Conformance(self.document, strict)
-        self.journal = Journal(entries=journal_entries, body_bytes=journal_body_bytes, total_bytes=journal_bytes)
+        self.journal = Journal(
+            entries=journal_entries,
+            body_bytes=journal_body_bytes,
+            total_bytes=journal_bytes,
+            operations=self.document.operations.keys(),
+        )
         self.world: World[S] = World(
             self.service,
             self.document,
@@ -288,7 +296,7 @@ class Fake(ABC, Generic[S]):
         Path(path).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def load(self, path: str | PathLike[str]) -> None:
-        """Puts a state that `dump` wrote in place of everything.
+        """Puts a state that `dump` wrote in place of everything; a file that is none changes nothing.
 
         Raises:
             UsageError: the file is not such a state, or one of another service.
@@ -296,12 +304,17 @@ class Fake(ABC, Generic[S]):
         try:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
             service, state = data["service"], data["state"]
-        except (ValueError, KeyError, TypeError) as error:
+        except _NO_STATE as error:
             raise UsageError(f"{path} is not a state that dump() wrote: {error!r}.") from error
         if service != self.service.name:
             raise UsageError(f"{path} holds a state of {service}, not of {self.service.name}.")
         with self.world.lock:
-            self.world.state.load(state)
+            before = self.world.state.snapshot()
+            try:
+                self.world.state.load(state)
+            except _NO_STATE as error:
+                self.world.state.restore(before)
+                raise UsageError(f"{path} is not a state that dump() wrote: {error!r}.") from error
 
     # Verification
 

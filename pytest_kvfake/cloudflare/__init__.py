@@ -11,7 +11,7 @@ from pytest_kvfake.cloudflare.given import arrange, differences
 from pytest_kvfake.cloudflare.limits import CloudflareLimits
 from pytest_kvfake.cloudflare.operations import STEPS
 from pytest_kvfake.cloudflare.rules import check_namespace
-from pytest_kvfake.cloudflare.state import DEFAULT_ACCOUNT, CloudflareState, Entry, Token, normalised_id
+from pytest_kvfake.cloudflare.state import DEFAULT_ACCOUNT, PERMISSIONS, CloudflareState, Entry, Token, normalised_id
 from pytest_kvfake.cloudflare.views import NamespacesView, NamespaceView
 from pytest_kvfake.engine.service import Service
 from pytest_kvfake.errors import UsageError
@@ -147,7 +147,7 @@ class FakeCloudflare(Fake[CloudflareState]):
         Raises:
             UsageError: there is no such permission, or an id is none.
         """
-        if permission not in {"edit", "read"}:
+        if permission not in PERMISSIONS:
             raise UsageError(f"A token's permission is 'edit' or 'read', not {permission!r}.")
         bound = None if accounts is None else frozenset(_account(account) for account in accounts)
         with self.world.lock:

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 
     from pytest_kvfake.cloudflare.limits import CloudflareLimits
 
-__all__ = ["DEFAULT_ACCOUNT", "Account", "CloudflareState", "Entry", "Namespace", "Token", "normalised_id"]
+__all__ = [
+    "DEFAULT_ACCOUNT",
+    "PERMISSIONS",
+    "Account",
+    "CloudflareState",
+    "Entry",
+    "Namespace",
+    "Token",
+    "normalised_id",
+]
+
+PERMISSIONS = ("edit", "read")
+"""What a credential may do: everything, or only look."""
 
 DEFAULT_ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
 """The account of Cloudflare's own samples, and so of its SDKs' test suites."""
@@ -187,28 +199,22 @@ class CloudflareState:
         }
 
     def load(self, data: Any) -> None:
-        """Puts a dump in place of everything."""
+        """Puts a dump in place of everything.
+
+        Raises:
+            LookupError, TypeError, ValueError, AttributeError: it is none; nothing has changed then.
+        """
         accounts: dict[str, Account] = {}
         for account_id, described in data["accounts"].items():
-            account = accounts[account_id] = Account(account_id, described.get("name", "Demo Account"))
-            account.created = described.get("created", len(described.get("namespaces", {})))
+            account = Account(_loaded_id(account_id), _of_type(described.get("name", "Demo Account"), str))
+            account.created = _of_type(described.get("created", len(described.get("namespaces", {}))), int)
+            accounts[account.id] = account
             for namespace_id, one in described.get("namespaces", {}).items():
-                entries: KeySpace[Entry] = KeySpace()
-                for key, item in one.get("entries", {}).items():
-                    entry = _loaded(item)
-                    entries.put(key, entry, _NEVER, entry.expiration)
-                account.namespaces[namespace_id] = Namespace(
-                    namespace_id,
-                    one["title"],
-                    entries,
-                    one.get("jurisdiction"),
-                    one.get("supports_url_encoding", True),
-                )
-        tokens = {
-            name: Token(one.get("permission", "edit"), _account_set(one.get("accounts")))
-            for name, one in data.get("tokens", {}).items()
-        }
-        self.accounts, self.tokens, self.closed = accounts, tokens, data.get("closed", False)
+                namespace = _loaded_namespace(_loaded_id(namespace_id), one)
+                account.namespaces[namespace.id] = namespace
+        tokens = {name: _loaded_token(one) for name, one in data.get("tokens", {}).items()}
+        closed = _of_type(data.get("closed", False), bool)
+        self.accounts, self.tokens, self.closed = accounts, tokens, closed
 
     @staticmethod
     def _copied(accounts: Iterable[Account]) -> dict[str, Account]:
@@ -242,15 +248,46 @@ def _dumped(entry: Entry) -> dict[str, Any]:
     return dumped
 
 
-def _loaded(item: Any) -> Entry:
-    value = item["value"]
-    metadata = item.get("metadata")
-    return Entry(
-        base64.b64decode(value["base64"]) if isinstance(value, dict) else value.encode("utf-8"),
-        None if metadata is None else written(metadata).decode("utf-8"),
-        item.get("expiration"),
+def _loaded_namespace(namespace_id: str, described: Any) -> Namespace:
+    entries: KeySpace[Entry] = KeySpace()
+    for key, item in described.get("entries", {}).items():
+        key.encode("utf-8")  # half a surrogate pair is no key
+        entry = _loaded_entry(item)
+        entries.put(key, entry, _NEVER, entry.expiration)
+    return Namespace(
+        namespace_id,
+        _of_type(described["title"], str),
+        entries,
+        _of_type(described.get("jurisdiction"), str, type(None)),
+        _of_type(described.get("supports_url_encoding", True), bool),
     )
 
 
-def _account_set(accounts: Iterable[str] | None) -> frozenset[str] | None:
-    return None if accounts is None else frozenset(accounts)
+def _loaded_entry(item: Any) -> Entry:
+    value, metadata = item["value"], item.get("metadata")
+    return Entry(
+        base64.b64decode(value["base64"], validate=True) if isinstance(value, dict) else value.encode("utf-8"),
+        None if metadata is None else written(metadata).decode("utf-8"),
+        _of_type(item.get("expiration"), int, type(None)),
+    )
+
+
+def _loaded_token(described: Any) -> Token:
+    permission, accounts = described.get("permission", "edit"), described.get("accounts")
+    if permission not in PERMISSIONS:
+        raise ValueError(f"there is no permission {permission!r}")
+    return Token(permission, None if accounts is None else frozenset(map(_loaded_id, accounts)))
+
+
+def _loaded_id(text: str) -> str:
+    found = normalised_id(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no id")
+    return found
+
+
+def _of_type(value: Any, *kinds: type) -> Any:
+    """Gives a value that has one of some types; True is no number."""
+    if type(value) not in kinds:
+        raise TypeError(f"{value!r} is no {kinds[0].__name__}")
+    return value

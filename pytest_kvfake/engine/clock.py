@@ -33,7 +33,8 @@ class Clock:
 
     def now(self) -> float:
         """Gives the current time in seconds since the epoch."""
-        return self._frozen if self._frozen is not None else time.time() + self._offset
+        frozen = self._frozen  # looked at once: another thread may let the clock go on meanwhile
+        return frozen if frozen is not None else time.time() + self._offset
 
     def advance(self, seconds: float) -> float:
         """Moves the clock by ``seconds`` (negative: back) and gives the new time.
@@ -73,8 +74,8 @@ class Clock:
     def unfreeze(self) -> None:
         """Lets a frozen clock go on from where it stands."""
         if self._frozen is not None:
-            frozen, self._frozen = self._frozen, None
-            self.set(frozen)
+            self._offset = self._frozen - time.time()  # first, so that no request sees another time in between
+            self._frozen = None
 
     @contextmanager
     def frozen(self, when: float | datetime | None = None) -> Iterator[Clock]:

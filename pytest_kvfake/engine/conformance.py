@@ -66,10 +66,10 @@ class Conformance:
 
     def read(self) -> None:
         """Checks everything that has not been checked yet."""
-        with self._lock:
-            unread, self._unread = self._unread, {}
-        for exchange in unread.values():
-            self._collect(exchange)
+        for number in list(self._unread):  # requests go on meanwhile
+            exchange = self._unread.pop(number, None)
+            if exchange is not None:
+                self._collect(exchange)
 
     def dropped(self, exchange: Exchange) -> None:
         """Checks an exchange that is about to leave the journal."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from pytest_kvfake.errors import JournalError
+from pytest_kvfake.errors import JournalError, UnknownOperationError, did_you_mean
 from pytest_kvfake.shown import redacted_target, shortened
 
 if TYPE_CHECKING:
@@ -88,12 +88,11 @@ class Exchange:
     @property
     def violations(self) -> tuple[Violation, ...]:
         """What the contract does not allow in it; worked out when first asked for."""
-        if self._violations is None:
-            if self._check is None:
-                return ()
-            self._violations = tuple(self._check(self))
+        check = self._check
+        if self._violations is None and check is not None:
+            self._violations = tuple(check(self))
             self._check = None
-        return self._violations
+        return self._violations or ()
 
     def watch(self, check: Callable[[Exchange], Iterable[Violation]]) -> None:
         """Sets how the violations of this exchange are found."""
@@ -169,15 +168,24 @@ class _Bounds:
 class Journal(Sequence[Exchange]):
     """All exchanges of a fake, the oldest dropped when a bound is reached.
 
-    Indexing and iteration see what is still there; ``len`` and counts are of all that ever came.
+    Indexing and iteration see what is still there; ``len`` and counts are of all that ever came. Whoever asks by
+    an operation's name gets `UnknownOperationError` for one that the service does not have.
     """
 
     def __init__(
-        self, *, entries: int = 1000, body_bytes: int = 64 * 1024, total_bytes: int = 16 * 1024 * 1024
+        self,
+        *,
+        entries: int = 1000,
+        body_bytes: int = 64 * 1024,
+        total_bytes: int = 16 * 1024 * 1024,
+        operations: Collection[str] = (),
     ) -> None:
+        """Makes an empty journal; without ``operations`` it takes every name for one."""
         self._bounds = _Bounds(entries, body_bytes, total_bytes)
+        self._operations = operations
         self._kept: deque[Exchange] = deque()
         self._kept_bytes = 0
+        self._newest = 0
         self._total = 0
         self._counts: dict[str | None, int] = {}
         self._lock = threading.RLock()  # entered by itself: a condition's own __enter__ is a Python call more
@@ -190,7 +198,8 @@ class Journal(Sequence[Exchange]):
         """Adds an exchange that has just begun; its number is the next one."""
         with self._lock:
             self._total += 1
-            exchange = Exchange(self._total, operation, key, request, time)
+            self._newest += 1
+            exchange = Exchange(self._newest, operation, key, request, time)
             self._counts[operation] = self._counts.get(operation, 0) + 1
             self._kept.append(exchange)
             dropped = self._oldest() if len(self._kept) > self._bounds.entries else None
@@ -217,7 +226,7 @@ class Journal(Sequence[Exchange]):
         self.on_close(exchange)
 
     def clear(self) -> None:
-        """Forgets all exchanges and counts."""
+        """Forgets all exchanges and counts; numbers go on, so that none ever means two exchanges."""
         with self._lock:
             self._kept.clear()
             self._counts.clear()
@@ -250,6 +259,7 @@ class Journal(Sequence[Exchange]):
 
     def count(self, operation: Any = None) -> int:
         """Gives how many requests an operation has had, dropped ones included; None: those that met none."""
+        self._known(operation)
         return self._counts.get(operation, 0)
 
     def of(
@@ -271,6 +281,7 @@ class Journal(Sequence[Exchange]):
         Raises:
             JournalError: exchanges that might fit were dropped.
         """
+        self._known(operation)
         self._complete(operation)
         found = [
             exchange
@@ -315,7 +326,7 @@ class Journal(Sequence[Exchange]):
         raise AssertionError(f"{found.described} was to come {wanted}, but came {len(found)} times. Nearest:{shown}")
 
     def wait_for(self, operation: str, *, count: int = 1, timeout: float = 5.0) -> Exchanges:
-        """Waits until an operation has been answered ``count`` times, and gives those exchanges.
+        """Waits until an operation has been answered ``count`` times, and gives what was answered.
 
         Args:
             operation: its name.
@@ -324,7 +335,9 @@ class Journal(Sequence[Exchange]):
 
         Raises:
             TimeoutError: they did not come; the text says what came instead.
+            JournalError: some of them were dropped.
         """
+        self._known(operation)
         with self._changed:
             self._waiting += 1
             try:
@@ -333,7 +346,7 @@ class Journal(Sequence[Exchange]):
                 self._waiting -= 1
             if not came:
                 raise TimeoutError(self._late(operation, count, timeout))
-        return self.of(operation)
+        return Exchanges((one for one in self.of(operation) if one.wire is not None), described=operation)
 
     async def wait_for_async(self, operation: str, *, count: int = 1, timeout: float = 5.0) -> Exchanges:
         """The same as `wait_for`, for ``await``."""
@@ -362,6 +375,12 @@ class Journal(Sequence[Exchange]):
         gone = f" ({self.dropped} dropped)" if self.dropped else ""
         shown = "".join(f"\n  {exchange}" for exchange in kept[-20:])
         return f"<Journal of {self._total} exchanges{gone}>{shown}"
+
+    def _known(self, operation: str | None) -> None:
+        if operation is not None and self._operations and operation not in self._operations:
+            raise UnknownOperationError(
+                f"The service has no operation {operation!r}.{did_you_mean(operation, self._operations)}"
+            )
 
     def _snapshot(self) -> list[Exchange]:
         with self._lock:

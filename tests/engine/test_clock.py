@@ -67,3 +67,19 @@ def test_it_follows_freezegun():
 def test_dates_are_those_of_http():
     # RFC 9110 section 5.6.7 has this very example.
     assert http_date(784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+def test_no_moment_in_between_is_seen_when_it_goes_on(monkeypatch):
+    # a request that met the real time for an instant would expire what the test still needs
+    clock = Clock()
+    clock.freeze(1_000_000)
+    seen: list[float] = []
+
+    def wall_clock() -> float:
+        seen.append(clock._frozen if clock._frozen is not None else -1)
+        return 5_000_000.0
+
+    monkeypatch.setattr(time, "time", wall_clock)
+    clock.unfreeze()
+    assert seen == [1_000_000]
+    assert clock.now() == 1_000_000

@@ -5,7 +5,7 @@ import pytest
 
 from pytest_kvfake.engine.journal import Exchange, Journal
 from pytest_kvfake.engine.messages import Headers, Request, Response
-from pytest_kvfake.errors import JournalError
+from pytest_kvfake.errors import JournalError, UnknownOperationError
 
 
 def add(
@@ -183,3 +183,43 @@ def test_clear_forgets_everything():
     add(journal)
     journal.clear()
     assert (len(journal), journal.count("read"), list(journal)) == (0, 0, [])
+
+
+def test_numbers_go_on_when_it_is_cleared():
+    journal = Journal()
+    add(journal, "read")
+    journal.clear()
+    assert add(journal, "read").number == 2
+    assert (len(journal), journal.count("read"), journal.dropped) == (1, 1, 0)
+
+
+def test_an_exchange_that_was_open_when_it_was_cleared_weighs_nothing():
+    journal = Journal(total_bytes=1000)
+    old = journal.open("read", None, Request("GET", "/x", Headers(), b"x" * 900, 900), 0.0)
+    journal.clear()
+    add(journal, "read", body=b"x" * 50)
+    journal.close(old)
+    add(journal, "read", body=b"x" * 100)
+    assert len(list(journal)) == 2
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda journal: journal.of("raed"),
+        lambda journal: journal.count("raed"),
+        lambda journal: journal.assert_called("raed"),
+        lambda journal: journal.wait_for("raed", timeout=0),
+    ],
+    ids=["of", "count", "assert_called", "wait_for"],
+)
+def test_a_misspelt_operation_is_told(ask):
+    with pytest.raises(UnknownOperationError, match="Did you mean 'read'"):
+        ask(Journal(operations=("read", "write")))
+
+
+def test_waiting_gives_what_was_answered_and_nothing_else():
+    journal = Journal()
+    answered = add(journal, "read")
+    journal.open("read", None, Request("GET", "/x", Headers()), 0.0)
+    assert list(journal.wait_for("read", timeout=0)) == [answered]
