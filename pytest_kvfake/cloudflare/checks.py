@@ -339,9 +339,10 @@ def _read_bulk_get(state: CloudflareState, command: Command) -> ServiceError | N
 
 
 def _key_of_pair(item: Any) -> str | None:
-    if isinstance(item, dict) and isinstance(item.get("value"), str):
-        return _key_of_text(item.get("key"))
-    return None
+    if not isinstance(item, dict):
+        return None
+    key = item.get("key")
+    return key if isinstance(key, str) and isinstance(item.get("value"), str) else None
 
 
 def _key_of_text(item: Any) -> str | None:

@@ -57,7 +57,8 @@ def check_key(key: str, limits: CloudflareLimits) -> ServiceError | None:
     """Refuses the empty key, ``.``, ``..`` and keys that are too long."""
     if key in {"", ".", ".."}:
         return ServiceError("illegal_key", {"key": key}) if key else ServiceError("empty_key_name")
-    return check_length(key, limits)
+    # No character has more than four bytes.
+    return check_length(key, limits) if 4 * len(key) > limits.key_bytes else None
 
 
 def check_length(key: str, limits: CloudflareLimits) -> ServiceError | None:
