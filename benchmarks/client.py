@@ -139,7 +139,7 @@ def _many(connections: list[Connection], request: bytes, count: int) -> None:
 def _carry_out(order: dict[str, Any], known: dict[str, list[Connection]], bodies: dict[str, bytes]) -> dict[str, Any]:
     name, port, count = order["name"], order["port"], order["count"]
     if "request" in order:
-        bodies[name] = base64.b64decode(order["request"]) + b"x" * order.get("padding", 0)
+        bodies[name] = base64.b64decode(order["request"]) + b"x" * order["padding"] + order["end"].encode()
     connections = known.setdefault(name, [])
     while len(connections) < order.get("connections", 1):
         connections.append(Connection(port))
@@ -184,13 +184,28 @@ class Client:
         self._in, self._out = process.stdin, process.stdout
         self.core = json.loads(self._out.readline())["core"]
 
-    def prepare(self, name: str, port: int, request: bytes, *, connections: int = 1, padding: int = 0) -> None:
-        """Tells the request that `run` repeats under a name; ``padding`` bytes are added to its end.
+    def prepare(
+        self, name: str, port: int, request: bytes, *, connections: int = 1, padding: int = 0, end: str = ""
+    ) -> None:
+        """Tells the request that `run` repeats under a name, and sends it once.
+
+        Args:
+            name: of the request.
+            port: of its server.
+            request: its bytes, or their beginning.
+            connections: how many are opened.
+            padding: how many bytes go behind that.
+            end: what goes behind them.
 
         Raises:
             RuntimeError: it is not answered with 200.
         """
-        more = {"request": base64.b64encode(request).decode(), "padding": padding, "connections": connections}
+        more = {
+            "request": base64.b64encode(request).decode(),
+            "padding": padding,
+            "end": end,
+            "connections": connections,
+        }
         done = self._order({"name": name, "port": port, "count": 0, **more})
         if done["status"] != 200:
             raise RuntimeError(f"{name} answers {done['status']}")

@@ -1,4 +1,6 @@
-"""Rows that grow: keys from 10³ to 10⁶, bulks, archives, memory, snapshots, and a value of 25 MiB."""
+"""Rows that grow: keys from 10³ to 10⁶, bulks, archives, memory, snapshots, and a value of 25 MiB.
+
+Times are CPU times of this process, apart from the archive's."""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.client import client, request_bytes
-from benchmarks.harness import Row, Sizes, at_most, interleaved, progress, ratio, skipped, timed
+from benchmarks.harness import Row, Sizes, at_most, burnt, interleaved, progress, ratio, skipped
 from pytest_kvfake import FakeCloudflare
 from pytest_kvfake.cloudflare.state import Entry
 from pytest_kvfake.engine.keyspace import KeySpace
@@ -72,7 +74,7 @@ def _calls(count: int, space: KeySpace[Entry], some: Sequence[str], puts: Sequen
     for _ in range(5):
         for name, (work, keys) in works.items():
             listed()
-            runs[name].append(timed(lambda work=work, keys=keys: [work(key) for key in keys]) / len(keys))
+            runs[name].append(burnt(lambda work=work, keys=keys: [work(key) for key in keys]) / len(keys))
     for name, seconds in runs.items():
         microseconds = statistics.median(seconds) * 1e6
         what = f"{count:,} keys: {name}"
@@ -83,9 +85,9 @@ def _calls(count: int, space: KeySpace[Entry], some: Sequence[str], puts: Sequen
 
 
 def _listing(count: int, space: KeySpace[Entry]) -> Iterator[Row]:
-    again = [timed(lambda: space.page(prefix="user:", limit=PAGE, now=NOW)) for _ in range(9)]
+    again = [burnt(lambda: space.page(prefix="user:", limit=PAGE, now=NOW)) for _ in range(9)]
     yield Row("curves", f"{count:,} keys: a page of {PAGE:,} with a prefix", statistics.median(again) * 1e6, "µs")
-    walk = timed(lambda: _walk(space))
+    walk = burnt(lambda: _walk(space))
     pages = -(-count // PAGE)
     yield Row(
         "curves", f"{count:,} keys: a page of a walk by cursor", walk / pages * 1e6, "µs", detail=f"{pages} pages"
@@ -101,7 +103,7 @@ def _walk(space: KeySpace[Entry]) -> None:
 def _expiry(count: int) -> Iterator[Row]:
     space = _filled(count, expiring=True)
     space.page(limit=1, now=NOW)
-    seconds = timed(lambda: space.expire(NOW + 60))
+    seconds = burnt(lambda: space.expire(NOW + 60))
     assert space.count(NOW) == count - count // 2
     each = seconds / (count // 2) * 1e6
     yield Row("curves", f"{count:,} keys: expiry of half of them", each, "µs", detail=f"{seconds * 1e3:.1f} ms in all")
@@ -112,8 +114,8 @@ def _copies(count: int, space: KeySpace[Entry]) -> Iterator[Row]:
     namespace = kv.create_namespace("n")
     kv.world.state.accounts[kv.account_id].namespaces[namespace.id].entries = space
     saved = kv.snapshot()
-    taking = [timed(kv.snapshot) * 1e3 for _ in range(5)]
-    putting = [timed(lambda: kv.restore(saved)) * 1e3 for _ in range(5)]
+    taking = [burnt(kv.snapshot) * 1e3 for _ in range(5)]
+    putting = [burnt(lambda: kv.restore(saved)) * 1e3 for _ in range(5)]
     what = f"{count:,} keys: snapshot"
     if count == 10_000:
         yield at_most("curves", what, statistics.median(taking), SNAPSHOT_LIMIT, "ms", raw={"milliseconds": taking})
@@ -130,7 +132,7 @@ def _page_budget(
     walks = {name: _starts(space) for name, space in spaces.items()}
 
     def again(space: KeySpace[Entry]) -> Callable[[], float]:
-        return lambda: timed(lambda: space.page(prefix="user:", limit=PAGE, now=NOW))
+        return lambda: burnt(lambda: space.page(prefix="user:", limit=PAGE, now=NOW))
 
     def walk(name: str) -> Callable[[], float]:
         starts = walks[name]
@@ -140,7 +142,7 @@ def _page_budget(
             first = next(turn) * 7
             chosen = [starts[(first + place * 37) % len(starts)] for place in range(5)]
             space = spaces[name]
-            return timed(lambda: [space.page(prefix="user:", after=key, limit=PAGE, now=NOW) for key in chosen])
+            return burnt(lambda: [space.page(prefix="user:", after=key, limit=PAGE, now=NOW) for key in chosen])
 
         return run
 
@@ -173,11 +175,11 @@ def bulk_rows(sizes: Sizes) -> Iterator[Row]:
     head = Request("PUT", target, Headers([*headers, ("Content-Length", str(len(body)))]))
 
     def write() -> float:
-        seconds = timed(lambda: kv.world.handle(head, body_of(body)))
+        seconds = burnt(lambda: kv.world.handle(head, body_of(body)))
         assert kv.journal.last.status == 200
         return seconds
 
-    taken = interleaved({"ours": write, "json": lambda: timed(lambda: json.loads(body))}, sizes.rounds)
+    taken = interleaved({"ours": write, "json": lambda: burnt(lambda: json.loads(body))}, sizes.rounds)
     found = ratio(taken["ours"], taken["json"])
     detail = (
         f"{statistics.median(taken['ours']) * 1e3:.1f} ms; json.loads {statistics.median(taken['json']) * 1e3:.1f} ms"
@@ -220,21 +222,19 @@ def _peaks(asking: Any, size: int, form: str) -> dict[str, float]:
     with FakeCloudflare(seed=1, journal_entries=1) as kv:
         namespace = kv.create_namespace("n")
         target = f"/client/v4/accounts/{kv.account_id}/storage/kv/namespaces/{namespace.id}/values/large"
-        padding = size
-        kind, start, end = "application/octet-stream", b"", b""
+        kind, start, end = "application/octet-stream", b"", ""
         if form == "multipart":
             kind = "multipart/form-data; boundary=benchmark"
             start = b'--benchmark\r\nContent-Disposition: form-data; name="value"; filename="v"\r\n\r\n'
-            end = b"\r\n--benchmark--\r\n"
+            end = "\r\n--benchmark--\r\n"
         length = len(start) + size + len(end)
         head = request_bytes("PUT", target, kv.port, content_type=kind)
         head = head.replace(b"Content-Length: 0", b"Content-Length: %d" % length) + start
-        request, padding = (head, size) if not end else (head + b"x" * size + end, 0)
         gc.collect()
         for way in ("up", "down"):
             tracemalloc.start()
             if way == "up":
-                asking.prepare(way, kv.port, request, padding=padding)
+                asking.prepare(way, kv.port, head, padding=size, end=end)
             else:
                 asking.prepare(way, kv.port, request_bytes("GET", target, kv.port))
             # On the way down the value is there already, so it counts too.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import statistics
-import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import httpx
 
 from benchmarks.client import SDK_HEADERS
-from benchmarks.harness import Row, Sizes, at_most, interleaved, progress, ratio, skipped
+from benchmarks.harness import Row, Sizes, at_most, burnt, interleaved, progress, ratio, skipped
 from benchmarks.peers import VALUE
 from pytest_kvfake import FakeCloudflare
 
@@ -30,10 +29,7 @@ def inprocess_rows(sizes: Sizes) -> Iterator[Row]:
 
     def asking(client: httpx.Client) -> Callable[[], float]:
         def run() -> float:
-            began = time.perf_counter()
-            for _ in range(count):
-                client.get(url)
-            return (time.perf_counter() - began) / count
+            return burnt(lambda: [client.get(url) for _ in range(count)]) / count
 
         answer = client.get(url)
         assert answer.content == VALUE
