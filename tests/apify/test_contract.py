@@ -123,6 +123,13 @@ def test_a_refused_request_neither_uses_up_a_fault_nor_shows_it(kv, call, connec
     assert store["k"].value == b"v"
 
 
+def test_an_injected_invalid_input_has_the_text_of_the_pages(kv, call):
+    store = kv.create_store()
+    kv.faults.error("store_record", "invalid-input")
+    answer = call("PUT", f"/key-value-stores/{store.id}/records/k", "x")
+    assert answer.error == ("invalid-input", "Invalid input: The request body contains invalid data.")
+
+
 def test_a_changed_limit_is_enforced_and_told(kv, call):
     store = kv.create_store()
     kv.limits.request_bytes = 3

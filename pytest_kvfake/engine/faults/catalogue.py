@@ -74,6 +74,9 @@ def meant_error(
     ]
     if len(fitting) == 1:
         return fitting[0]
+    namesake = rules.get(error.replace("-", "_")) if isinstance(error, str) else None
+    if namesake is not None and namesake in fitting:
+        return namesake  # of several errors with one code, the one that is named like it
     if not fitting and error is None and status in BARE_STATUSES:
         return None
     asked = " and ".join(
