@@ -334,7 +334,7 @@ def _is_json(media_type: str) -> bool:
 
 
 _PLAIN_KEYWORDS = frozenset(
-    {"type", "pattern", "minLength", "maxLength", "description", "example", "examples", "title"}
+    {"type", "enum", "not", "pattern", "minLength", "maxLength", "description", "example", "examples", "title"}
 )
 
 
@@ -352,9 +352,21 @@ def _plain_test(document: Document, parameter: Parameter) -> Callable[[str], boo
 def _string_test(schema: Mapping[str, Json]) -> Callable[[str], bool] | None:
     if schema.get("type") != "string" or not _PLAIN_KEYWORDS.issuperset(schema):
         return None
+    excluded, allowed = schema.get("not", {"enum": ()}), schema.get("enum")
+    if set(excluded) != {"enum"}:
+        return None
     shortest, longest = schema.get("minLength", 0), schema.get("maxLength", float("inf"))
-    search = re.compile(schema.get("pattern", "")).search
-    return lambda text: shortest <= len(text) <= longest and search(text) is not None
+    search, others = re.compile(schema.get("pattern", "")).search, excluded["enum"]
+
+    def fits(text: str) -> bool:
+        return (
+            shortest <= len(text) <= longest
+            and text not in others
+            and (allowed is None or text in allowed)
+            and search(text) is not None
+        )
+
+    return fits
 
 
 def _typed(text: str, schema: Mapping[str, Json]) -> Json:
