@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.client import client, request_bytes
-from benchmarks.harness import Row, Sizes, at_most, burnt, interleaved, progress, ratio, skipped
+from benchmarks.harness import Row, Sizes, at_most, burnt, interleaved, memory_of, progress, ratio, skipped
 from pytest_kvfake import FakeCloudflare
 from pytest_kvfake.cloudflare.state import Entry
 from pytest_kvfake.engine.keyspace import KeySpace

@@ -8,6 +8,7 @@ import statistics
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -191,10 +192,25 @@ def machine() -> dict[str, Any]:
     }
 
 
-def resident(pid: int) -> float | None:
-    """Gives the resident memory of a process in MB; None where it cannot be read."""
+@dataclass(frozen=True)
+class Memory:
+    """The memory of a process, in MB.
+
+    Attributes:
+        resident: now.
+        peak: the most that it ever was.
+    """
+
+    resident: float
+    peak: float
+
+
+def memory_of(pid: int | str = "self") -> Memory | None:
+    """Gives the memory of a process; None where there is no /proc."""
     try:
-        import psutil
-    except ImportError:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
         return None
-    return float(psutil.Process(pid).memory_info().rss) / 1e6
+    kilobytes = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in text.splitlines())
+                 if name in {"VmRSS", "VmHWM"}}  # fmt: skip
+    return Memory(kilobytes["VmRSS"] * 1.024e-3, kilobytes["VmHWM"] * 1.024e-3)
