@@ -151,9 +151,16 @@ def check_operation(fake, operation: Any, footing: Footing, mode: Any, examples:
 
 
 def can_be_unfitting(service: str, operation: Any) -> bool:
-    """Whether there is anything beside ids in the path that could be wrong."""
+    """Whether anything beside ids in the path is more than a text, or has to be there."""
     described = load(service).operations[operation.definition.raw["operationId"]]
-    return "requestBody" in described.raw or any(one.location != "path" for one in described.parameters)
+    demanding = [one for one in described.parameters if one.location != "path" and not is_free(one)]
+    return "requestBody" in described.raw or bool(demanding)
+
+
+def is_free(parameter: Any) -> bool:
+    return not parameter.required and set(parameter.schema) <= {"type", "description", "examples"} and (
+        parameter.schema.get("type", "string") == "string"
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fitting", "unfitting"])
