@@ -200,10 +200,11 @@ def memory_rows(sizes: Sizes) -> Iterator[Row]:
         gc.collect()
         taken = tracemalloc.get_traced_memory()[0] - before
         tracemalloc.stop()
-        own = len(_name(0)) + 8
-        yield at_most(
-            "memory", f"a small key of {count:,}, above key and value", taken / count - own, MEMORY_LIMIT, "bytes"
-        )
+        memory = memory_of()
+        detail = "" if memory is None else f"peak RSS of this process so far {memory.peak:,.0f} MB"
+        above = taken / count - len(_name(0)) - 8
+        what = f"a small key of {count:,}, above key and value"
+        yield at_most("memory", what, above, MEMORY_LIMIT, "bytes", detail=detail)
         del space
 
 
