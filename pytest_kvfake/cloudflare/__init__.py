@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from pytest_kvfake.cloudflare.answers import render
-from pytest_kvfake.cloudflare.checks import CHECKS, body_limit, normalise
+from pytest_kvfake.cloudflare.checks import CHECKS, GATEWAY, body_limit, normalise
 from pytest_kvfake.cloudflare.given import arrange, differences
 from pytest_kvfake.cloudflare.limits import CloudflareLimits
 from pytest_kvfake.cloudflare.operations import STEPS
@@ -45,6 +45,7 @@ class FakeCloudflare(Fake[CloudflareState]):
         steps=STEPS,
         render=render,
         body_limit=body_limit,
+        gateway=GATEWAY,
     )
     base_path: ClassVar[str] = "/client/v4"
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_kvfake.engine.messages import Request
 
-__all__ = ["CHECKS", "Caller", "body_limit", "normalise"]
+__all__ = ["CHECKS", "GATEWAY", "Caller", "body_limit", "normalise"]
 
 _PREFIX = "/client/v4"
 _KEY_PATH = re.compile(r"(.*?/storage/kv/namespaces/[^/]+/(?:values|metadata)/)(.*)")
@@ -177,15 +177,8 @@ def check_body(state: CloudflareState, command: Command, now: float) -> ServiceE
     return None if reader is None else reader(state, command)
 
 
-CHECKS = (
-    check_route,
-    check_credentials,
-    check_permission,
-    check_method,
-    check_namespace_id,
-    check_query,
-    check_body,
-)
+GATEWAY = (check_route, check_credentials, check_permission, check_method)
+CHECKS = (check_namespace_id, check_query, check_body)
 
 
 def _not_routed(path: str) -> ServiceError:

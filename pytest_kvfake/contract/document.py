@@ -100,6 +100,7 @@ class LimitRule:
         per: for rate limits: what is counted apart: path parameters, and ``key`` for each key of a request.
         headers: for rate limits: templates of headers that every answer carries while it is watched.
         refusal_headers: for rate limits: those that only a refusal carries.
+        operations: for rate limits: the only operations that count; empty for all that can answer the error.
         of: ``key`` or ``value`` where it bounds the length of one.
     """
 
@@ -114,6 +115,7 @@ class LimitRule:
     per: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     refusal_headers: Mapping[str, str] = field(default_factory=dict)
+    operations: tuple[str, ...] = ()
     of: str | None = None
 
 
@@ -361,6 +363,7 @@ def _limit(name: str, rule: Mapping[str, Json]) -> LimitRule:
         per=tuple(rule.get("per", ())),
         headers=rule.get("headers", {}),
         refusal_headers=rule.get("refusal_headers", {}),
+        operations=tuple(rule.get("operations", ())),
         of=rule.get("of"),
     )
 

@@ -2,7 +2,7 @@
 
 ::
 
-    normalise → route → journal opens → wire fault on the head? → body → checks
+    normalise → route → journal opens → wire fault on the head? → body → checks (gateway, fault, service)
               → fault (before) → apply → render → fault (after) → journal closes → Delivery
 
 Nothing here waits or touches a socket. Whatever goes wrong inside is a bug of the fake: the client gets a 500
@@ -28,12 +28,13 @@ from pytest_kvfake.engine.messages import (
     Response,
     WireFault,
 )
-from pytest_kvfake.engine.service import Command, Context, Outcome, ServiceError, State
+from pytest_kvfake.engine.service import Check, Command, Context, Outcome, ServiceError, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pytest_kvfake.engine.faults.arming import Fault
+    from pytest_kvfake.engine.faults.kinds import Phase
     from pytest_kvfake.engine.journal import Exchange
     from pytest_kvfake.engine.world import World
 
@@ -132,42 +133,51 @@ def receive(world: World[S], command: Command, exchange: Exchange, read_body: Re
 
 def decide(world: World[S], command: Command, exchange: Exchange) -> tuple[Outcome | ServiceError, WireKind | None]:
     """Gives what the service, or a fault in its place, makes of the request, and how its answer suffers."""
-    early = check(world, command) or fault_before(world, command, exchange)
+    service = world.service
+    early = (
+        check(world, command, service.gateway)
+        or fault_before(world, command, exchange, "gateway")
+        or check(world, command, service.checks)
+        or fault_before(world, command, exchange, "before")
+    )
     if early is not None:
         exchange.applied = unchanged(command)
         exchange.error = early.name if isinstance(early, ServiceError) else None
         return early, None
-    fault_in_step(world, command, exchange)
+    assert command.operation is not None, f"No check of {service.name} answered a request that no operation answers."
+    partial = fault_in_step(world, command, exchange)
     claimed = world.faults.claim("after", command)
     kind = claimed[0].kind if claimed is not None else None
     rehearsed = isinstance(kind, WireKind) and kind.rehearsed
     result = apply(world, command, exchange, rehearsed=rehearsed)
-    if claimed is not None and isinstance(result, ServiceError):
-        world.faults.give_back(claimed[0])
-        kind = None
-    elif claimed is not None:
-        note_fault(exchange, claimed)
-        result = kind.error if isinstance(kind, ErrorKind) else result
+    refused = isinstance(result, ServiceError)
+    for one in (partial, claimed):
+        if one is not None and refused:
+            world.faults.give_back(one[0])
+        elif one is not None:
+            note_fault(exchange, one)
+    kind = None if refused else kind
+    result = kind.error if isinstance(kind, ErrorKind) else result
     if isinstance(result, ServiceError):
         exchange.error = result.name
     return result, kind if isinstance(kind, WireKind) else None
 
 
-def check(world: World[S], command: Command) -> ServiceError | Outcome | None:
-    """Gives what the service's checks, in the contract's order, answer by themselves: mostly a refusal."""
+def check(world: World[S], command: Command, checks: tuple[Check[S], ...]) -> ServiceError | Outcome | None:
+    """Gives what checks, in the contract's order, answer by themselves: mostly a refusal."""
+    if not checks:
+        return None
     now = world.clock.now()
-    for one in world.service.checks:
+    for one in checks:
         answer = one(world.state, command, now)
         if answer is not None:
             return answer
-    if command.operation is None:
-        raise AssertionError(f"No check of {world.service.name} answered a request that no operation answers.")
     return None
 
 
-def fault_before(world: World[S], command: Command, exchange: Exchange) -> ServiceError | None:
+def fault_before(world: World[S], command: Command, exchange: Exchange, phase: Phase) -> ServiceError | None:
     """Gives the error that a fault answers in the service's place, if one is armed."""
-    claimed = world.faults.claim("before", command)
+    claimed = world.faults.claim(phase, command)
     if claimed is None:
         return None
     note_fault(exchange, claimed)
@@ -178,19 +188,21 @@ def fault_before(world: World[S], command: Command, exchange: Exchange) -> Servi
     return kind.error
 
 
-def fault_in_step(world: World[S], command: Command, exchange: Exchange) -> None:
-    """Tells the state step which keys fail, and what it sees of the key spaces."""
+def fault_in_step(world: World[S], command: Command, exchange: Exchange) -> tuple[Fault, float | None] | None:
+    """Tells the state step which keys fail, for which it gives the fault, and what it sees of the key spaces."""
     if not world.faults.armed:
-        return
+        return None
     claimed = world.faults.claim("step", command)
     if claimed is not None:
         kind = claimed[0].kind
         assert isinstance(kind, PartialKind)
-        note_fault(exchange, claimed)
         command.failing = kind.keys
-    if world.faults.claim("view", command) is not None:
+    stale = world.faults.claim("view", command)
+    if stale is not None:
         exchange.note = "sees what a stale fault lets it see"
-    command.view = lambda space: world.faults.view(space, command)
+    acting = None if stale is None else stale[0]
+    command.view = lambda space: world.faults.view(space, command, acting)
+    return claimed
 
 
 def apply(world: World[S], command: Command, exchange: Exchange, *, rehearsed: bool = False) -> Outcome | ServiceError:

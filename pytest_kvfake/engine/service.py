@@ -196,11 +196,13 @@ class Service(Generic[S]):
     Attributes:
         name: of its folder, its document and its fixture.
         normalise: the request as the service reads it (verb override, slashes, roots).
-        checks: in the contract's order; each sees what the ones before it have read. Together they answer
-            every command without an operation.
+        checks: in the contract's order; each sees what the ones before it have read. Together with those of the
+            gateway they answer every command without an operation.
         steps: by operation, the same set as in the document.
         render: makes an answer of a step's outcome or of an error.
         body_limit: the most bytes of a body that a command's checks want to see.
+        gateway: the checks before ``checks``, where errors that the document marks ``gateway`` act behind them and
+            before the service looks at arguments.
     """
 
     name: str
@@ -209,6 +211,7 @@ class Service(Generic[S]):
     steps: Mapping[str, Step[S]]
     render: Callable[[Outcome | ServiceError, Context], Response]
     body_limit: Callable[[S, Command], int]
+    gateway: tuple[Check[S], ...] = ()
 
 
 def _as_it_is(space: KeySpace[Any]) -> KeySpace[Any]:

@@ -10,9 +10,17 @@ from pytest_kvfake.errors import UnknownFaultError, UnknownOperationError, Usage
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_kvfake.contract.document import Document, ErrorRule, Operation
+    from pytest_kvfake.contract.document import Document, ErrorRule, LimitRule, Operation
 
-__all__ = ["BARE_STATUSES", "meant_error", "meant_operations", "takers", "unknown_operation"]
+__all__ = [
+    "BARE_STATUSES",
+    "check_keyed",
+    "limited",
+    "meant_error",
+    "meant_operations",
+    "takers",
+    "unknown_operation",
+]
 
 BARE_STATUSES = frozenset({500, 502, 503, 524})
 """Statuses without a body rule: a proxy in front of any service can send them."""
@@ -51,6 +59,41 @@ def takers(document: Document, operations: Iterable[Operation], kind: str, where
         reason = document.fault_reasons.get(kind, "The contract leaves no room for it there.")
         raise UsageError(f"{where} does not take the fault {kind!r}. {reason}")
     return found
+
+
+def limited(rule: LimitRule, operations: Iterable[Operation], where: str) -> list[Operation]:
+    """Gives those of the operations that a rate limit is about.
+
+    Raises:
+        UsageError: none of them is.
+    """
+    found = [
+        operation
+        for operation in operations
+        if rule.error in operation.errors and (not rule.operations or operation.name in rule.operations)
+    ]
+    if not found:
+        raise UsageError(f"The limit {rule.name} counts nothing of {where}: {rule.value} {rule.unit}.")
+    return found
+
+
+def check_keyed(operations: Iterable[Operation], where: str, *, in_body: bool) -> None:
+    """Refuses ``key=`` where no request can fit it.
+
+    Raises:
+        UsageError: none of the operations names a key, or only in a body that the fault does not see.
+    """
+    operations = list(operations)
+    if any(operation.key is not None for operation in operations):
+        return
+    in_bodies = any("requestBody" in operation.raw for operation in operations)
+    if not in_bodies:
+        raise UsageError(f"Requests of {where} name no key, so key= never fits one.")
+    if not in_body:
+        raise UsageError(
+            f"Requests of {where} name their keys in the body, which this fault does not wait for, so key= never fits "
+            "one. Leave it out, or use applied=True or another kind."
+        )
 
 
 def meant_error(

@@ -42,35 +42,50 @@ class Beliefs:
         """Forgets everything: every location sees the newest state."""
         self.looked_up.clear()
         self.listed.clear()
-        self.removed.clear()
+        for keys in self.removed.values():
+            keys.clear()
 
-    def view(self, space: KeySpace[V], command: Command, *, reads: bool) -> LaggingView[V]:
-        """Gives a key space as the location of a request sees it; ``reads`` is False where only writes go by."""
+    def location(self, command: Command) -> str:
+        """Gives the name of the location that a request comes from."""
+        return command.request.headers.get(self.location_header, "") if self.location_header else ""
+
+    def watch(self, space: KeySpace[Any]) -> int:
+        """Gives the number under which a key space is known here, from its first sight on."""
         number = id(space)
         if number not in self.spaces:
             self.spaces[number] = space  # it stays alive, so its id stays its own
             if self.tombstones:
                 space.on_removed = self.removed.setdefault(number, set()).add
-        location = command.request.headers.get(self.location_header, "") if self.location_header else ""
-        return LaggingView(self, space, number, location, reads=reads)
+        return number
+
+    def written(self, number: int, location: str, key: str) -> None:
+        """Hears of a write at a location."""
+        if self.read_your_writes:
+            self.looked_up.pop((location, number, key), None)
+            self.listed.pop((location, number), None)
 
 
 class LaggingView(Generic[V]):
-    """A key space through the eyes of one location; it has the methods that state steps use."""
+    """A key space through the eyes of one request; it has the methods that state steps use.
 
-    def __init__(self, beliefs: Beliefs, space: KeySpace[V], number: int, location: str, *, reads: bool) -> None:
-        self._beliefs = beliefs
+    Reads see what the beliefs of the acting fault say (None: the newest state); writes go to the centre, and the
+    beliefs of all faults hear of them.
+    """
+
+    def __init__(self, space: KeySpace[V], command: Command, acting: Beliefs | None, everyone: list[Beliefs]) -> None:
         self._space = space
-        self._number = number
-        self._location = location
-        self._reads = reads
+        self._acting = acting
+        self._number = id(space)
+        self._hearing = [(beliefs, beliefs.watch(space), beliefs.location(command)) for beliefs in everyone]
+        self._location = "" if acting is None else acting.location(command)
 
     def get(self, key: str, now: float) -> V | None:
         """Gives what this location believes to be the value of ``key``."""
-        beliefs, place = self._beliefs, (self._location, self._number, key)
-        remembered = beliefs.looked_up.get(place)
-        if not self._reads or not beliefs.lag:
+        beliefs = self._acting
+        if beliefs is None or not beliefs.lag:
             return self._space.get(key, now)
+        place = (self._location, self._number, key)
+        remembered = beliefs.looked_up.get(place)
         if remembered is None or now - remembered[0] >= beliefs.lag:
             value = self._space.get(key, now)
             beliefs.looked_up[place] = (now, value, self._space.expiry(key, now))
@@ -80,22 +95,24 @@ class LaggingView(Generic[V]):
 
     def put(self, key: str, value: V, now: float, expires_at: float | None = None) -> None:
         """Writes to the centre at once."""
-        self._forget(key)
-        self._beliefs.removed.get(self._number, set()).discard(key)
+        self._tell(key)
+        for beliefs, number, _ in self._hearing:
+            beliefs.removed.get(number, set()).discard(key)
         self._space.put(key, value, now, expires_at)
 
     def delete(self, key: str, now: float) -> V | None:
         """Deletes at the centre at once."""
-        self._forget(key)
+        self._tell(key)
         return self._space.delete(key, now)
 
     def page(self, *, prefix: str = "", after: str | None = None, limit: int, now: float) -> Page[V]:
         """Gives a page of the copy that this location still has."""
-        space = self._space if not self._reads else self._copy(now)
-        if not self._beliefs.tombstones:
+        beliefs = self._acting
+        space = self._space if beliefs is None or not beliefs.lag else self._copy(beliefs, now)
+        if beliefs is None or not beliefs.tombstones:
             return space.page(prefix=prefix, after=after, limit=limit, now=now)
         space.expire(now)
-        gone = {key for key in self._beliefs.removed.get(self._number, ()) if key.startswith(prefix)}
+        gone = {key for key in beliefs.removed.get(self._number, ()) if key.startswith(prefix)}
         gone = {key for key in gone if (after is None or key > after) and space.get(key, now) is None}
         page = space.page(prefix=prefix, after=after, limit=limit, now=now)
         places = sorted([*gone, *(key for key, _ in page.items)])
@@ -103,16 +120,13 @@ class LaggingView(Generic[V]):
         items = tuple(item for item in page.items if item[0] in shown)
         return Page(items, more=page.more or len(places) > limit, last=places[:limit][-1] if places else None)
 
-    def _copy(self, now: float) -> KeySpace[V]:
-        beliefs, place = self._beliefs, (self._location, self._number)
-        if not beliefs.lag:
-            return self._space
+    def _copy(self, beliefs: Beliefs, now: float) -> KeySpace[V]:
+        place = (self._location, self._number)
         listed = beliefs.listed.get(place)
         if listed is None or now - listed[0] >= beliefs.lag:
             listed = beliefs.listed[place] = (now, self._space.copy())
         return listed[1]
 
-    def _forget(self, key: str) -> None:
-        if self._beliefs.read_your_writes:
-            self._beliefs.looked_up.pop((self._location, self._number, key), None)
-            self._beliefs.listed.pop((self._location, self._number), None)
+    def _tell(self, key: str) -> None:
+        for beliefs, number, location in self._hearing:
+            beliefs.written(number, location, key)

@@ -3,7 +3,9 @@
 A kind has a ``phase``:
 
 ========== =====================================================================================
+connect    before there is a request: the socket server refuses by itself
 head       before the body is read; nothing of the service runs
+gateway    between the checks of the service's gateway and its own, instead of the state step
 before     after the checks, instead of the state step
 step       it goes into the state step
 after      the state step was carried out, or only rehearsed; the answer is what suffers
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ErrorKind", "Kind", "LatencyKind", "PartialKind", "Phase", "RateLimitKind", "StaleKind", "WireKind"]
 
-Phase = Literal["head", "before", "step", "after", "answer", "view"]
+Phase = Literal["connect", "head", "gateway", "before", "step", "after", "answer", "view"]
 
 
 @dataclass(frozen=True, slots=True)

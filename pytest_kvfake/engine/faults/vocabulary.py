@@ -6,8 +6,15 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_kvfake.engine.faults.arming import Fault, Schedule
-from pytest_kvfake.engine.faults.catalogue import meant_error, meant_operations, takers, unknown_operation
-from pytest_kvfake.engine.faults.consistency import Beliefs
+from pytest_kvfake.engine.faults.catalogue import (
+    check_keyed,
+    limited,
+    meant_error,
+    meant_operations,
+    takers,
+    unknown_operation,
+)
+from pytest_kvfake.engine.faults.consistency import Beliefs, LaggingView
 from pytest_kvfake.engine.faults.kinds import (
     ErrorKind,
     Kind,
@@ -108,10 +115,14 @@ class Faults:
         Args:
             where: operation or group.
             status: what is answered meanwhile.
-            refuse: connections are refused instead; that is for the whole fake.
+            refuse: connections are refused instead; that is for the whole fake, so it takes nothing beside.
             **when: see `When`.
         """
         if refuse:
+            if where != "*" or when:
+                raise UsageError(
+                    "Connections are refused for the whole fake: refuse=True takes no operation, no schedule."
+                )
             return self.refuse()
         return self._error("outage", where, None, status, applied=False, headers=None, event=False, when=when)
 
@@ -121,7 +132,7 @@ class Faults:
         """Refuses requests above one of the documented numbers, on the fake's clock, with the documented headers.
 
         Args:
-            where: operation or group that counts and is refused.
+            where: operation or group that counts and is refused, as far as the limit is about it.
             limit: the name of a documented limit with a time; the document's first unless given.
             requests: a smaller number for the test; else that of ``kv.limits``.
             **when: see `When`.
@@ -136,7 +147,9 @@ class Faults:
         def allowed() -> int:
             return requests if requests is not None else int(getattr(self._limits(), rule.name, rule.value))
 
-        return self._arm(RateLimitKind("rate_limit", "before", Limiter(rule, allowed)), where, when, event=False)
+        assert rule.error is not None
+        phase = self._refusal_phase(self._document.errors[rule.error], when, needs_key="key" in rule.per)
+        return self._arm(RateLimitKind("rate_limit", phase, Limiter(rule, allowed)), where, when, event=False)
 
     def storage_full(self, where: str = "WRITE", **when: Unpack[When]) -> Fault:
         """Refuses every write that stores something, as the service does when its storage is exhausted."""
@@ -237,7 +250,7 @@ class Faults:
 
     def refuse(self) -> Fault:
         """Refuses all connections of the whole fake until it is removed; the port is the same afterwards."""
-        fault = self._arm(Kind("refuse", "head"), "*", {}, event=False)
+        fault = self._arm(Kind("refuse", "connect"), "*", {}, event=False)
         if self.refuse_connections is not None:
             fault.hold(self.refuse_connections())
         return fault
@@ -284,13 +297,16 @@ class Faults:
         with self._lock:
             return fault.drawn(command, self._seed)
 
-    def view(self, space: KeySpace[V], command: Command) -> Any:
-        """Gives a key space as a request sees it: itself, unless a `stale` fault holds something back."""
-        now = self._clock.now()
-        for fault in self._armed:
-            if isinstance(fault.kind, StaleKind):
-                return fault.kind.beliefs.view(space, command, reads=fault.fits(command, now))
-        return space
+    def view(self, space: KeySpace[V], command: Command, acting: Fault | None) -> Any:
+        """Gives a key space as a request sees it: itself, unless a `stale` fault holds something back.
+
+        Whichever of them acts, all of them hear of what the request writes.
+        """
+        beliefs = [fault.kind.beliefs for fault in self._armed if isinstance(fault.kind, StaleKind)]
+        if not beliefs:
+            return space
+        kind = acting.kind if acting is not None else None
+        return LaggingView(space, command, kind.beliefs if isinstance(kind, StaleKind) else None, beliefs)
 
     def _error(
         self,
@@ -309,8 +325,14 @@ class Faults:
         if applied and rule is not None and rule.more.get("never_applied"):
             raise UsageError(f"{rule.name} says that nothing was changed, so it cannot be sent with applied=True.")
         answer = ServiceError(rule.name if rule else None, headers=dict(headers or {}), status=status)
-        kind = ErrorKind(name, "after" if applied else "before", answer)
+        kind = ErrorKind(name, "after" if applied else self._refusal_phase(rule, when), answer)
         return self._arm(kind, where, when, event=event)
+
+    @staticmethod
+    def _refusal_phase(rule: ErrorRule | None, when: When, *, needs_key: bool = False) -> Phase:
+        """The place of an error in the order of the checks; a key may stand in a body, which is read later."""
+        by_gateway = rule is not None and rule.more.get("gateway") and not needs_key and when.get("key") is None
+        return "gateway" if by_gateway else "before"
 
     def _wire(
         self, name: WireName, where: str, when: When, *, applied: bool, amount: float = 0, needs_answer: bool = True
@@ -323,7 +345,11 @@ class Faults:
         operations = takers(self._document, meant_operations(self._document, where), kind.name, where)
         if isinstance(kind, ErrorKind) and kind.error.name is not None:
             operations = [operation for operation in operations if kind.error.name in operation.errors]
+        if isinstance(kind, RateLimitKind):
+            operations = limited(kind.limiter.rule, operations, where)
         schedule = Schedule(when, event=event, now=self._clock.now())
+        if schedule.key is not None:
+            check_keyed(operations, where, in_body=kind.phase != "head")
         with self._lock:
             self._count += 1
             names = frozenset(operation.name for operation in operations)
