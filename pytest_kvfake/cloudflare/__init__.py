@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from pytest_kvfake.cloudflare.answers import render
-from pytest_kvfake.cloudflare.checks import CHECKS, GATEWAY, body_limit, normalise
+from pytest_kvfake.cloudflare.checks import CHECKS, GATEWAY, normalise
 from pytest_kvfake.cloudflare.given import arrange, differences
 from pytest_kvfake.cloudflare.limits import CloudflareLimits
 from pytest_kvfake.cloudflare.operations import STEPS
+from pytest_kvfake.cloudflare.reading import body_limit
 from pytest_kvfake.cloudflare.rules import check_namespace
 from pytest_kvfake.cloudflare.state import DEFAULT_ACCOUNT, PERMISSIONS, CloudflareState, Entry, Token, normalised_id
 from pytest_kvfake.cloudflare.views import NamespacesView, NamespaceView

@@ -1,18 +1,17 @@
-"""One state step an operation: existence, limits and the change in one piece.
+"""One state step an operation: existence, limits and the change in one piece; here those of one namespace or key.
 
-Source: cloudflare.md 6 to 10, in the order of section 3.3 from step 7 on.
+Source: cloudflare.md 6 to 8, in the order of section 3.3 from step 7 on.
 """
 
 from __future__ import annotations
 
-import base64
-import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_kvfake.cloudflare.answers import NOTHING, Enveloped, RawValue
+from pytest_kvfake.cloudflare.bulk import bulk_delete, bulk_get, bulk_write
 from pytest_kvfake.cloudflare.cursor import cursor_at
+from pytest_kvfake.cloudflare.finding import account_of, namespace_of, paged
 from pytest_kvfake.cloudflare.rules import (
-    as_sent,
     check_key,
     check_length,
     check_metadata,
@@ -22,26 +21,17 @@ from pytest_kvfake.cloudflare.rules import (
     expiration_of,
     whole,
 )
-from pytest_kvfake.cloudflare.state import Account, CloudflareState, Entry, Namespace
-from pytest_kvfake.engine.jsontext import parsed, written
-from pytest_kvfake.engine.seed import identifier
+from pytest_kvfake.cloudflare.state import CloudflareState, Entry, Namespace
+from pytest_kvfake.cloudflare.user import get_user, list_accounts, list_memberships, verify_token
 from pytest_kvfake.engine.service import Command, Outcome, ServiceError
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from pytest_kvfake.cloudflare.checks import Caller
-    from pytest_kvfake.cloudflare.limits import CloudflareLimits
-
 __all__ = ["STEPS"]
-
-_BLANKS = re.compile(r"\s+")
 
 
 def create_namespace(state: CloudflareState, command: Command, now: float) -> Outcome | ServiceError:
     """POST …/namespaces (6.2)."""
     del now
-    account = _account(state, command)
+    account = account_of(state, command)
     title, jurisdiction = command.arguments["title"], command.arguments["jurisdiction"]
     refusal = check_namespace(account, title, jurisdiction, state.limits)
     if refusal is not None:
@@ -54,31 +44,31 @@ def list_namespaces(state: CloudflareState, command: Command, now: float) -> Out
     del now
     order, descending = command.arguments["order"], command.arguments["descending"]
     namespaces = sorted(
-        _account(state, command).namespaces.values(),
+        account_of(state, command).namespaces.values(),
         key=lambda namespace: namespace.title if order == "title" else namespace.id,
         reverse=descending,
     )
-    return Outcome(_paged([_described(namespace) for namespace in namespaces], command))
+    return Outcome(paged([_described(namespace) for namespace in namespaces], command))
 
 
 def get_namespace(state: CloudflareState, command: Command, now: float) -> Outcome | ServiceError:
     """GET …/namespaces/{namespace_id} (6.3)."""
     del now
-    namespace = _namespace(state, command)
+    namespace = namespace_of(state, command)
     return namespace if isinstance(namespace, ServiceError) else Outcome(_described(namespace))
 
 
 def rename_namespace(state: CloudflareState, command: Command, now: float) -> Outcome | ServiceError:
     """PUT …/namespaces/{namespace_id} (6.4)."""
     del now
-    namespace = _namespace(state, command)
+    namespace = namespace_of(state, command)
     if isinstance(namespace, ServiceError):
         return namespace
     title = command.arguments["title"]
     refusal = check_title(title, state.limits)
     if refusal is not None:
         return refusal
-    holder = _account(state, command).titled(title)
+    holder = account_of(state, command).titled(title)
     if holder is not None and holder is not namespace:
         return ServiceError("namespace_title_taken")
     namespace.title = title
@@ -88,10 +78,10 @@ def rename_namespace(state: CloudflareState, command: Command, now: float) -> Ou
 def remove_namespace(state: CloudflareState, command: Command, now: float) -> Outcome | ServiceError:
     """DELETE …/namespaces/{namespace_id} (6.5); whatever body comes is never parsed."""
     del now
-    namespace = _namespace(state, command)
+    namespace = namespace_of(state, command)
     if isinstance(namespace, ServiceError):
         return namespace
-    del _account(state, command).namespaces[namespace.id]
+    del account_of(state, command).namespaces[namespace.id]
     return Outcome(NOTHING)
 
 
@@ -140,7 +130,7 @@ def read_metadata(state: CloudflareState, command: Command, now: float) -> Outco
 
 def list_keys(state: CloudflareState, command: Command, now: float) -> Outcome | ServiceError:
     """GET …/keys (8): ascending by UTF-8 bytes; a cursor is a position."""
-    namespace = _namespace(state, command)
+    namespace = namespace_of(state, command)
     if isinstance(namespace, ServiceError):
         return namespace
     arguments = command.arguments
@@ -153,121 +143,6 @@ def list_keys(state: CloudflareState, command: Command, now: float) -> Outcome |
     cursor = cursor_at(page.last, state.seed) if page.more else ""
     items = [_listed(key, entry) for key, entry in page.items]
     return Outcome(Enveloped(items, {"count": len(items), "cursor": cursor}))
-
-
-def bulk_write(state: CloudflareState, command: Command, now: float) -> Outcome | ServiceError:
-    """PUT …/bulk (9.1): one bad item refuses the whole request."""
-    namespace = _namespace(state, command)
-    if isinstance(namespace, ServiceError):
-        return namespace
-    items = _items(command, state.limits.bulk_write_pairs, "too_many_pairs")
-    if isinstance(items, ServiceError):
-        return items
-    entries: dict[str, Entry] = {}
-    limits = state.limits
-    for item in items:
-        key = item["key"]
-        entry = _bulk_entry(item, limits, now)
-        if isinstance(entry, ServiceError):
-            return entry
-        known = entries.setdefault(key, entry)
-        if known is not entry and known != entry:
-            return ServiceError("duplicate_key", {"key": key})
-    put, failing = command.view(namespace.entries).put, command.failing
-    for key, entry in entries.items():
-        if key not in failing:
-            put(key, entry, now, entry.expiration)
-    return _bulk_outcome(entries, command)
-
-
-def bulk_delete(state: CloudflareState, command: Command, now: float) -> Outcome | ServiceError:
-    """POST …/bulk/delete and DELETE …/bulk (9.2): counts distinct keys, present or not."""
-    namespace = _namespace(state, command)
-    if isinstance(namespace, ServiceError):
-        return namespace
-    items = _items(command, state.limits.bulk_delete_keys, "too_many_keys_to_remove")
-    if isinstance(items, ServiceError):
-        return items
-    refusal = _illegal(items, state)
-    if refusal is not None:
-        return refusal
-    keys = dict.fromkeys(items)
-    space = command.view(namespace.entries)
-    for key in keys:
-        if key not in command.failing:
-            space.delete(key, now)
-    return _bulk_outcome(keys, command)
-
-
-def bulk_get(state: CloudflareState, command: Command, now: float) -> Outcome | ServiceError:
-    """POST …/bulk/get (9.3): each requested key once, in request order; missing ones are null."""
-    namespace = _namespace(state, command)
-    if isinstance(namespace, ServiceError):
-        return namespace
-    arguments, limits = command.arguments, state.limits
-    if arguments.get("oversize"):
-        return ServiceError("bulk_request_too_large")
-    keys, kind = arguments["keys"], arguments["type"]
-    if not keys:
-        return ServiceError("too_few_keys_to_get")
-    if len(keys) > limits.bulk_get_keys:
-        return ServiceError("too_many_keys_to_get", {"limit": limits.bulk_get_keys})
-    if kind not in ("text", "json"):
-        return ServiceError("invalid_type", {"type": as_sent(kind)})
-    refusal = _illegal(keys, state)
-    if refusal is not None:
-        return refusal
-    space = command.view(namespace.entries)
-    found: dict[str, Entry | None] = {key: space.get(key, now) for key in keys}
-    if sum(len(entry.value) for entry in found.values() if entry is not None) > limits.bulk_get_bytes:
-        return ServiceError("bulk_get_too_large")
-    values: dict[str, Any] = {}
-    for key, entry in found.items():
-        value = None if entry is None else _text_or_json(entry.value, kind)
-        if isinstance(value, ServiceError):
-            return value
-        values[key] = _with_metadata(value, entry) if entry is not None and arguments["with_metadata"] else value
-    return Outcome({"values": values})
-
-
-def list_accounts(state: CloudflareState, command: Command, now: float) -> Outcome:
-    """GET /accounts (10.2)."""
-    del now
-    accounts = [_described_account(account) for account in _visible(state, command)]
-    return Outcome(_paged(accounts, command))
-
-
-def list_memberships(state: CloudflareState, command: Command, now: float) -> Outcome:
-    """GET /memberships (10.2)."""
-    del now
-    memberships = [
-        {
-            "id": identifier(state.seed, "membership", account.id, length=32),
-            "status": "accepted",
-            "account": _described_account(account),
-            "roles": ["Administrator"],
-        }
-        for account in _visible(state, command)
-    ]
-    return Outcome(_paged(memberships, command))
-
-
-def get_user(state: CloudflareState, command: Command, now: float) -> Outcome:
-    """GET /user (10.2)."""
-    del now
-    caller: Caller = command.arguments["caller"]
-    email = caller.secret.partition(" ")[0] if caller.scheme == "key" else "user@example.com"
-    user_id = identifier(state.seed, "user", email, length=32)
-    return Outcome({"id": user_id, "email": email, "first_name": None, "last_name": None})
-
-
-def verify_token(state: CloudflareState, command: Command, now: float) -> Outcome:
-    """GET /user/tokens/verify and /accounts/{account_id}/tokens/verify (10.2)."""
-    del now
-    caller: Caller = command.arguments["caller"]
-    message = {"code": 10000, "message": "This API Token is valid and active", "type": None}
-    result = {"id": identifier(state.seed, "token", caller.secret, length=32), "status": "active"}
-    return Outcome(Enveloped(result, None, messages=(message,)))
 
 
 STEPS = {
@@ -293,18 +168,9 @@ STEPS = {
 }
 
 
-def _account(state: CloudflareState, command: Command) -> Account:
-    return state.account(command.arguments["account"])
-
-
-def _namespace(state: CloudflareState, command: Command) -> Namespace | ServiceError:
-    found = _account(state, command).namespaces.get(command.arguments["namespace"])
-    return found if found is not None else ServiceError("namespace_not_found")
-
-
 def _named_key(state: CloudflareState, command: Command) -> tuple[Namespace, str] | ServiceError:
     """The namespace and the key of the path, once both are known to be good."""
-    namespace = _namespace(state, command)
+    namespace = namespace_of(state, command)
     if isinstance(namespace, ServiceError):
         return namespace
     key = command.key if namespace.supports_url_encoding else command.raw_parameters["key_name"]
@@ -321,16 +187,6 @@ def _entry(state: CloudflareState, command: Command, now: float) -> Entry | Serv
     namespace, key = found
     entry: Entry | None = command.view(namespace.entries).get(key, now)
     return entry if entry is not None else ServiceError("key_not_found")
-
-
-def _described_account(account: Account) -> dict[str, Any]:
-    return {
-        "id": account.id,
-        "name": account.name,
-        "type": "standard",
-        "settings": {"enforce_twofactor": False},
-        "created_on": "2014-03-01T12:21:02.0000Z",
-    }
 
 
 def _described(namespace: Namespace) -> dict[str, Any]:
@@ -351,90 +207,3 @@ def _listed(key: str, entry: Entry) -> dict[str, Any]:
     if entry.metadata_text is not None:
         listed["metadata"] = entry.metadata
     return listed
-
-
-def _paged(items: list[dict[str, Any]], command: Command) -> Enveloped:
-    page, per_page = command.arguments["page"], command.arguments["per_page"]
-    shown = items[(page - 1) * per_page : page * per_page]
-    info = {
-        "page": page,
-        "per_page": per_page,
-        "count": len(shown),
-        "total_count": len(items),
-        "total_pages": -(-len(items) // per_page),
-    }
-    return Enveloped(shown, info)
-
-
-def _items(command: Command, limit: int, error: str) -> list[Any] | ServiceError:
-    if command.arguments.get("oversize"):
-        return ServiceError("bulk_request_too_large")
-    items: list[Any] = command.arguments["items"]
-    return items if len(items) <= limit else ServiceError(error, {"limit": limit})
-
-
-def _illegal(keys: Iterable[str], state: CloudflareState) -> ServiceError | None:
-    refusals = (check_key(key, state.limits) for key in keys)
-    return next((refusal for refusal in refusals if refusal is not None), None)
-
-
-def _bulk_outcome(keys: Collection[str], command: Command) -> Outcome:
-    """Counts what was done, and names what a fault has kept from being done (9.4)."""
-    failed = [key for key in keys if key in command.failing] if command.failing else []
-    return Outcome({"successful_key_count": len(keys) - len(failed), "unsuccessful_keys": failed})
-
-
-def _bulk_entry(item: dict[str, Any], limits: CloudflareLimits, now: float) -> Entry | ServiceError:
-    refusal = check_key(item["key"], limits)
-    if refusal is not None:
-        return refusal
-    if len(item) == 2:  # most are a key and a value alone
-        value = item["value"].encode("utf-8")
-        refusal = check_value(len(value), limits)
-        return refusal if refusal is not None else Entry(value)
-    expiration = expiration_of(item.get("expiration_ttl"), item.get("expiration"), limits, now)
-    if isinstance(expiration, ServiceError):
-        return expiration
-    metadata = item.get("metadata")
-    text = None if metadata is None else written(metadata).decode("utf-8")
-    if item.get("base64") is True:
-        try:
-            value = _from_base64(item["value"])
-        except ValueError:
-            return ServiceError("invalid_base64")
-    else:
-        value = item["value"].encode("utf-8")
-    refusal = check_metadata(text, limits) or check_value(len(value), limits)
-    return refusal if refusal is not None else Entry(value, text, expiration)
-
-
-def _from_base64(text: str) -> bytes:
-    """Decodes the standard alphabet with its padding; blanks do not count."""
-    text = _BLANKS.sub("", text)
-    if len(text) % 4:
-        raise ValueError("the padding is not what the length needs")  # Python overlooks too much of it
-    return base64.b64decode(text, validate=True)
-
-
-def _with_metadata(value: Any, entry: Entry) -> dict[str, Any]:
-    shown = {"value": value, "metadata": entry.metadata}
-    return shown if entry.expiration is None else {**shown, "expiration": entry.expiration}
-
-
-def _text_or_json(value: bytes, kind: str) -> Any:
-    try:
-        text = value.decode("utf-8")
-    except UnicodeDecodeError:
-        return ServiceError("non_text_value")
-    if kind == "text":
-        return text
-    try:
-        return parsed(text)
-    except ValueError:
-        return ServiceError("non_json_value")
-
-
-def _visible(state: CloudflareState, command: Command) -> list[Account]:
-    token = command.arguments["caller"].token
-    allowed = token.accounts if token.accounts is not None else set(state.accounts)
-    return [state.account(account_id) for account_id in sorted(allowed)]
