@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_httpserver import HTTPServer
     from typing_extensions import Self
 
+    from pytest_kvfake.contract.validation import Violation
     from pytest_kvfake.engine.faults.arming import Fault
     from pytest_kvfake.engine.faults.vocabulary import Faults
     from pytest_kvfake.transport.face import ServerFace
@@ -173,7 +174,7 @@ class Fake(ABC, Generic[S]):
             raise UsageError(f"{self!r} is running already.")
         self._waits.rearm()
         self._socket_server = SocketServer(self.world, host=self._host, port=self._port, waits=self._waits)
-        self.faults.refuse_connections = self._socket_server.refuse
+        self.faults.attach(self._socket_server.refuse)
         Fake._openings += 1
         self.opened = Fake._openings
         _started.add(self)
@@ -186,7 +187,7 @@ class Fake(ABC, Generic[S]):
         _running.discard(self)
         self._waits.release()
         if server is not None:
-            self.faults.refuse_connections = None
+            self.faults.attach(None)
             server.stop()
 
     def release(self) -> None:
@@ -331,22 +332,28 @@ class Fake(ABC, Generic[S]):
             KVFakeContractWarning: there were violations, and ``strict`` is ``warn``.
         """
         problems = [*self._bugs(), *self._unfired(), *self._endless()]
-        if problems:
-            raise VerificationError("\n\n".join(problems))
         violations = self.conformance.take()
+        told = self._told(violations)
+        if problems:
+            raise VerificationError("\n\n".join([*problems, told] if told else problems))
         if not violations:
             return
+        if self.conformance.strict == "error" or any(violation.side == "answer" for violation in violations):
+            raise ContractViolationError(told)
+        warnings.warn(told, KVFakeContractWarning, stacklevel=2)
+
+    def _told(self, violations: list[Violation]) -> str:
+        if not violations:
+            return ""
         text = "".join(f"\n  {violation}" for violation in violations[:20])
         more = f"\n  … and {len(violations) - 20} more" if len(violations) > 20 else ""
-        message = f"{len(violations)} contract violation(s) with {self.service.name}:{text}{more}"
-        if self.conformance.strict == "error" or any(violation.side == "answer" for violation in violations):
-            raise ContractViolationError(message)
-        warnings.warn(message, KVFakeContractWarning, stacklevel=2)
+        return f"{len(violations)} contract violation(s) with {self.service.name}:{text}{more}"
 
     def _bugs(self) -> Iterable[str]:
         bugs, self.world.bugs[:] = list(self.world.bugs), []
         for bug in bugs:
-            yield f"A bug in pytest-kvfake, please report it. It happened in {bug.exchange}\n{bug.traceback}"
+            whose = f"{bug.error}" if isinstance(bug.error, UsageError) else "A bug in pytest-kvfake, please report it."
+            yield f"{whose} It happened in {bug.exchange}\n{bug.traceback}"
 
     def _unfired(self) -> Iterable[str]:
         for fault in self.faults.armed:

@@ -40,9 +40,13 @@ class Clock:
         """Moves the clock by ``seconds`` (negative: back) and gives the new time.
 
         What has expired and was removed stays removed when the clock goes back.
+
+        Raises:
+            UsageError: that is no time between the years 1 and 9999.
         """
+        target = _checked(self.now() + seconds)
         if self._frozen is not None:
-            self._frozen += seconds
+            self._frozen = target
         else:
             self._offset += seconds
         return self.now()
@@ -54,7 +58,7 @@ class Clock:
             when: seconds since the epoch, or an aware datetime.
 
         Raises:
-            UsageError: ``when`` is a datetime without a time zone.
+            UsageError: ``when`` is a datetime without a time zone, or no time between the years 1 and 9999.
         """
         target = _seconds(when)
         if self._frozen is not None:
@@ -97,7 +101,15 @@ def _seconds(when: float | datetime) -> float:
         if when.tzinfo is None:
             raise UsageError(f"The clock cannot be set to {when!r}, which has no time zone; use an aware datetime.")
         return when.timestamp()
-    return float(when)
+    return _checked(float(when))
+
+
+def _checked(second: float) -> float:
+    try:
+        datetime.fromtimestamp(second, timezone.utc)
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError(f"The clock cannot stand at {second!r}; it takes the years 1 to 9999.") from error
+    return second
 
 
 @lru_cache(maxsize=8)

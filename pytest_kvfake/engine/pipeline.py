@@ -29,6 +29,7 @@ from pytest_kvfake.engine.messages import (
     WireFault,
 )
 from pytest_kvfake.engine.service import Check, Command, Context, Outcome, ServiceError, State
+from pytest_kvfake.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -313,11 +314,12 @@ def refuse_framing(exchange: Exchange | None, reason: str) -> Delivery:
 
 
 def confess(world: World[S], exchange: Exchange, error: Exception) -> Delivery:
-    """Answers for a bug of the fake; ``verify()`` raises it with its traceback."""
+    """Answers for a bug of the fake, or of a test's predicate; ``verify()`` raises it with its traceback."""
     world.bug(exchange, error)
-    exchange.note = f"a bug of the fake: {error!r}"
+    whose = "a mistake in the test" if isinstance(error, UsageError) else "a bug of the fake"
+    exchange.note = f"{whose}: {error!r}"
     exchange.by_service = False
-    text = f"A bug in pytest-kvfake: {error!r}. verify() shows the traceback.\n".encode()
+    text = f"pytest-kvfake met {whose}: {error!r}. verify() shows the traceback.\n".encode()
     response = Response(500, (("content-type", "text/plain; charset=utf-8"),), text)
     return Delivery(response, number=exchange.number, close=True)
 

@@ -6,7 +6,7 @@ import pytest
 from pytest_kvfake.cloudflare import FakeCloudflare
 from pytest_kvfake.engine import pipeline
 from pytest_kvfake.engine.messages import Headers, Request
-from pytest_kvfake.errors import UsageError
+from pytest_kvfake.errors import UsageError, VerificationError
 
 
 class Client:
@@ -207,3 +207,31 @@ def test_refusing_connections_claims_no_request_under_way(kv, client):
     command = pipeline.route(kv.world, request)
     assert command.operation.name == "list_namespaces"
     assert kv.faults.claim("head", command) is None
+
+
+def test_connections_are_refused_from_the_start_where_that_was_asked_for(kv):
+    refusal = kv.faults.refuse()
+    with kv:
+        for _ in range(2):
+            with pytest.raises(httpx.ConnectError):
+                httpx.get(f"{kv.url}/user")
+        refusal.remove()
+        assert httpx.get(f"{kv.url}/user").status_code == 400
+
+
+def test_a_predicate_that_fails_is_told_as_such(kv, client):
+    def mistaken(request):
+        raise ZeroDivisionError(request.method)
+
+    kv.faults.error("read_value", "key_not_found", when=mistaken, optional=True)
+    assert client.http.get("/values/k").status_code == 500
+    with pytest.raises(VerificationError, match=r"(?s)^The when= of “error key_not_found on read_value” .*mistaken"):
+        kv.verify()
+
+
+def test_violations_are_told_in_the_test_that_had_them(kv, client):
+    kv.faults.error("write_value", "rate_limited")
+    client.http.get("/values/k?colour=red")
+    with pytest.raises(VerificationError, match=r"(?s)was to fire.*query colour"):
+        kv.verify()
+    kv.verify()

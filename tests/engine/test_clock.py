@@ -83,3 +83,13 @@ def test_no_moment_in_between_is_seen_when_it_goes_on(monkeypatch):
     clock.unfreeze()
     assert seen == [1_000_000]
     assert clock.now() == 1_000_000
+
+
+@pytest.mark.parametrize("when", [1e12, -1e12, float("nan"), float("inf")])
+@pytest.mark.parametrize("move", [Clock.set, Clock.freeze, Clock.advance])
+def test_a_time_that_no_date_can_say_is_refused_and_moves_nothing(move, when):
+    clock = Clock()
+    clock.freeze(1000)
+    with pytest.raises(UsageError, match="year"):
+        move(clock, when)
+    assert clock.now() == 1000

@@ -175,11 +175,12 @@ class Fault:
 
     def fits(self, command: Command, now: float) -> bool:
         """Whether a request is one that this fault is about, leaving aside how often it has acted."""
-        return (
-            command.operation is not None
-            and command.operation.name in self.operations
-            and self.schedule.fits(command, now)
-        )
+        if command.operation is None or command.operation.name not in self.operations:
+            return False
+        try:
+            return self.schedule.fits(command, now)
+        except Exception as error:
+            raise UsageError(f"The when= of “{self}” failed: {error!r}.") from error
 
     def fires(self, command: Command, seed: int, now: float) -> tuple[bool, float | None]:
         """Counts a request that fits, and says whether the fault acts on it, with the number drawn."""

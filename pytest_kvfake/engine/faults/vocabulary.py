@@ -67,7 +67,15 @@ class Faults:
         self._armed: list[Fault] = []
         self._count = 0
         self._lock = threading.Lock()
-        self.refuse_connections: Callable[[], AbstractContextManager[None]] | None = None
+        self._refuse_connections: Callable[[], AbstractContextManager[None]] | None = None
+
+    def attach(self, refuse_connections: Callable[[], AbstractContextManager[None]] | None) -> None:
+        """Takes what refuses connections at the fake's socket, where it has one, and uses it for what is armed."""
+        self._refuse_connections = refuse_connections
+        if refuse_connections is not None:
+            for fault in self._armed:
+                if fault.kind.name == "refuse":
+                    fault.hold(refuse_connections())
 
     # What the service answers
 
@@ -251,8 +259,8 @@ class Faults:
     def refuse(self) -> Fault:
         """Refuses all connections of the whole fake until it is removed; the port is the same afterwards."""
         fault = self._arm(Kind("refuse", "connect"), "*", {}, event=False)
-        if self.refuse_connections is not None:
-            fault.hold(self.refuse_connections())
+        if self._refuse_connections is not None:
+            fault.hold(self._refuse_connections())
         return fault
 
     # What is armed, and what the pipeline asks
