@@ -62,7 +62,7 @@ def check_request(
     document: Document,
     operation: Operation,
     *,
-    path: Mapping[str, str],
+    path: Mapping[str, str | None],
     query: str,
     headers: Mapping[str, str],
     media_type: str | None,
@@ -74,7 +74,7 @@ def check_request(
     Args:
         document: the service's contract.
         operation: the one that was asked for.
-        path: path parameters, decoded; those that cannot be decoded are left out.
+        path: path parameters, decoded; None for those that cannot be, which are not looked at.
         query: the raw query.
         headers: the request's headers.
         media_type: of the body, without parameters; None where the request has no body.
@@ -86,11 +86,12 @@ def check_request(
     """
     found = _Findings(document, "request", operation)
     given = dict(parse_qsl(query, keep_blank_values=True, errors="replace")) if query else {}
-    places: Mapping[str, Mapping[str, str]] = {"path": path, "query": given, "header": headers}
-    for parameter in operation.parameters:
-        value = places.get(parameter.location, {}).get(parameter.name)
+    places: Mapping[str, Mapping[str, str | None]] = {"path": path, "query": given, "header": headers}
+    for parameter, surely_fits in _plain_tests(document, operation):
+        value = places.get(parameter.location, _NOWHERE).get(parameter.name)
         if value is not None:
-            found.value(parameter, value)
+            if surely_fits is None or not surely_fits(value):
+                found.value(parameter, value)
         elif parameter.required and parameter.location in {"query", "header"}:
             found.missing(parameter)
     if given:
@@ -175,9 +176,6 @@ class _Findings:
         self.add(f"{parameter.location} {parameter.name}", "required", None, parameter.description)
 
     def value(self, parameter: Parameter, text: str) -> None:
-        surely_fits = _plain_test(self.document, parameter)
-        if surely_fits is not None and surely_fits(text):
-            return
         value = _typed(text, parameter.schema)
         for error in _validator(self.document, parameter.schema).iter_errors(value):
             self.add(f"{parameter.location} {parameter.name}", _rule(error), text, parameter.description)
@@ -338,18 +336,24 @@ _PLAIN_KEYWORDS = frozenset(
 )
 
 
-def _plain_test(document: Document, parameter: Parameter) -> Callable[[str], bool] | None:
-    """Whether a text fits a plain string schema, as a function; False says nothing, then the validator has to look.
+_PlainTest = Callable[[str], bool] | None
+_NOWHERE: Mapping[str, str | None] = {}
 
-    Almost every parameter is such a string, and the validator takes ten times as long. None for other schemas.
+
+def _plain_tests(document: Document, operation: Operation) -> tuple[tuple[Parameter, _PlainTest], ...]:
+    """The parameters of an operation, each with a test whether a text fits its plain string schema.
+
+    False says nothing, then the validator has to look; None is for other schemas. Almost every parameter is such a
+    string, and the validator takes ten times as long.
     """
-    known = document.compiled.get(id(parameter))
-    if known is None:  # kept with the parameter, so that its id stays its own
-        known = document.compiled[id(parameter)] = (parameter, _string_test(parameter.schema))
+    known = document.compiled.get(id(operation))
+    if known is None:  # kept with the operation, so that its id stays its own
+        tests = tuple((parameter, _string_test(parameter.schema)) for parameter in operation.parameters)
+        known = document.compiled[id(operation)] = (operation, tests)
     return known[1]
 
 
-def _string_test(schema: Mapping[str, Json]) -> Callable[[str], bool] | None:
+def _string_test(schema: Mapping[str, Json]) -> _PlainTest:
     if schema.get("type") != "string" or not _PLAIN_KEYWORDS.issuperset(schema):
         return None
     excluded, allowed = schema.get("not", {"enum": ()}), schema.get("enum")

@@ -138,12 +138,11 @@ class Conformance:
         request = exchange.request
         if request.body_size > len(request.body) or (len(request.body) > _LARGEST_BODY and not self._thorough):
             return []
-        decoded = {name: percent_decoded(raw) for name, raw in exchange.raw_parameters.items()}
         media_type, body = _decoded_body(request, operation)
         return check_request(
             self._document,
             operation,
-            path={name: value for name, value in decoded.items() if value is not None},
+            path={name: percent_decoded(raw) for name, raw in exchange.raw_parameters.items()},
             query=request.query,
             headers=request.headers,
             media_type=media_type,
