@@ -64,6 +64,7 @@ REFUSALS: dict[str, tuple[int | None, str]] = {
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # noqa: S105 - RFC 9110's word for a name
 _LINE = re.compile(rf"({_TOKEN}{{1,{METHOD_LIMIT}}}) ([^\x00-\x20\x7f]+) HTTP/1\.(\d)").fullmatch
 _FIELDS = re.compile(rf"^({_TOKEN}+):[ \t]*([^\x00-\x08\n-\x1f\x7f]*)\r\n", re.MULTILINE).findall
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+").sub
 _METHOD_START = re.compile(rf"{_TOKEN}{{0,{METHOD_LIMIT}}}$|{_TOKEN}{{1,{METHOD_LIMIT}}} ").match
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
 _BARE_LF = re.compile(r"(?<!\r)\n").search
@@ -124,7 +125,7 @@ class RequestParser:
     __slots__ = ("_block", "_buffer", "_fields", "_lined", "_scanned", "_served")
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer = b""  # mostly one piece, which is then never copied
         self._scanned = 0
         self._lined = False
         self._served = 0
@@ -134,7 +135,7 @@ class RequestParser:
     @property
     def received(self) -> bytes:
         """Bytes that came and were not taken yet."""
-        return bytes(self._buffer)
+        return self._buffer
 
     def feed(self, data: bytes) -> None:
         """Takes in bytes from the connection."""
@@ -142,8 +143,7 @@ class RequestParser:
 
     def take(self) -> bytes:
         """Hands over all bytes behind the last head: a body's beginning, or the next request."""
-        data = bytes(self._buffer)
-        self._buffer.clear()
+        data, self._buffer = self._buffer, b""
         return data
 
     def next_head(self) -> Head | None:
@@ -153,10 +153,11 @@ class RequestParser:
             UnreadableError: the bytes are no request. The parser is of no use any more.
         """
         buffer = self._buffer
-        if buffer[:1] == b"\r":
+        if not buffer:
+            return None
+        if buffer.startswith(b"\r\n"):
             # RFC 9112 section 2.2: empty lines before a request are skipped.
-            while buffer.startswith(b"\r\n"):
-                del buffer[:2]
+            buffer = self._buffer = _EMPTY_LINES(b"", buffer, count=1)
             self._scanned = 0
         end = buffer.find(b"\r\n\r\n", self._scanned, HEAD_LIMIT)
         if end < 0:
@@ -164,7 +165,7 @@ class RequestParser:
             return None
         line, _, block = buffer[: end + 2].decode("latin-1").partition("\r\n")
         head = self._read(line, block)
-        del buffer[: end + 4]
+        self._buffer = buffer[end + 4 :]
         self._scanned = 0
         self._lined = False
         self._served += 1
