@@ -284,11 +284,13 @@ class Fake(ABC, Generic[S]):
             raise UsageError(f"A snapshot of {snapshot.service} cannot be restored into {self.service.name}.")
         with self.world.lock:
             self.world.state.restore(snapshot.saved)
+            self.faults.settle()
 
     def reset(self) -> None:
         """Puts the state of a fresh fake in place; for the head of a Hypothesis example."""
         with self.world.lock:
             self.world.state.restore(self._pristine)
+            self.faults.settle()
 
     def dump(self, path: str | PathLike[str]) -> None:
         """Writes the state to a JSON file that a person can read and `load` takes."""
@@ -316,6 +318,7 @@ class Fake(ABC, Generic[S]):
             except _NO_STATE as error:
                 self.world.state.restore(before)
                 raise UsageError(f"{path} is not a state that dump() wrote: {error!r}.") from error
+            self.faults.settle()
 
     # Verification
 

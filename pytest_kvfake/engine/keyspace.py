@@ -39,15 +39,17 @@ class KeySpace(Generic[V]):
 
     A key with an expiry is there while ``now < expires_at``. Every method takes ``now`` and first removes
     what has expired by then; what was removed stays removed when the clock goes back. Values should be
-    immutable: `copy` is shallow. It is not locked. ``on_removed`` is told each key that goes.
+    immutable: `copy` is shallow. It is not locked. ``on_removed`` is told each key that goes. ``identity`` is one
+    object for a space and all its copies: a state that is taken back is still the same space.
 
     The order is brought up to date when somebody lists, so a put is a dictionary's put. Strings sort by
     code point, which is the order of their UTF-8 bytes.
     """
 
-    __slots__ = ("_entries", "_expiries", "_fresh", "_heap", "_order", "on_removed")
+    __slots__ = ("_entries", "_expiries", "_fresh", "_heap", "_order", "identity", "on_removed")
 
     def __init__(self) -> None:
+        self.identity = object()
         self.on_removed: Callable[[str], None] | None = None
         self._entries: dict[str, V] = {}
         self._order: SortedList[str] = SortedList()
@@ -146,8 +148,9 @@ class KeySpace(Generic[V]):
         return Page(tuple(items), more=False, last=items[-1][0] if items else None)
 
     def copy(self) -> KeySpace[V]:
-        """Gives an independent space with the same keys, values and expiries."""
+        """Gives an independent space with the same keys, values and expiries, known by the same identity."""
         other: KeySpace[V] = KeySpace()
+        other.identity, other.on_removed = self.identity, self.on_removed
         other._entries = self._entries.copy()
         other._fresh = self._fresh.copy()
         other._order = SortedList(self._order)

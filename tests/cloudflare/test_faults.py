@@ -235,3 +235,44 @@ def test_violations_are_told_in_the_test_that_had_them(kv, client):
     with pytest.raises(VerificationError, match=r"(?s)was to fire.*query colour"):
         kv.verify()
     kv.verify()
+
+
+def test_a_rehearsed_write_leaves_what_stale_faults_remember(kv, ns, client):
+    kv.faults.stale("READ", read_your_writes=False)
+    assert client.read("k") == "old"
+    ns["k"] = "new"
+    kv.faults.truncate("write_value", 1)
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.write("other")
+    assert client.read("k") == "old"
+
+
+def test_a_rehearsed_write_leaves_the_places_of_removed_keys(kv, ns, client):
+    for number in range(20):
+        ns[f"a{number:02}"] = "v"
+    kv.faults.stale("list_keys", tombstones=True)
+    client.keys(limit=10)
+    kv.faults.truncate("write_value", 1)
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.write("other")
+    del ns["a00"], ns["a01"]
+    assert len(client.keys(limit=10)) == 8
+
+
+def test_a_state_that_is_put_in_place_is_seen_at_once(kv, ns, client):
+    before = kv.snapshot()
+    ns["k"] = "new"
+    kv.faults.stale()
+    assert client.read("k") == "new"
+    kv.restore(before)
+    assert client.read("k") == "old"
+
+
+def test_a_second_fault_keeps_the_places_of_removed_keys_too(kv, ns, client):
+    for number in range(20):
+        ns[f"a{number:02}"] = "v"
+    for _ in range(2):
+        with kv.faults.stale("list_keys", tombstones=True):
+            client.keys(limit=10)
+            del ns[next(iter(ns))]
+            assert len(client.keys(limit=10)) == 9

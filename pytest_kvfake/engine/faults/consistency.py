@@ -36,7 +36,7 @@ class Beliefs:
         self.looked_up: dict[tuple[str, int, str], tuple[float, Any, float | None]] = {}
         self.listed: dict[tuple[str, int], tuple[float, KeySpace[Any]]] = {}
         self.removed: dict[int, set[str]] = {}
-        self.spaces: dict[int, KeySpace[Any]] = {}
+        self.spaces: dict[int, object] = {}
 
     def settle(self) -> None:
         """Forgets everything: every location sees the newest state."""
@@ -51,11 +51,10 @@ class Beliefs:
 
     def watch(self, space: KeySpace[Any]) -> int:
         """Gives the number under which a key space is known here, from its first sight on."""
-        number = id(space)
-        if number not in self.spaces:
-            self.spaces[number] = space  # it stays alive, so its id stays its own
-            if self.tombstones:
-                space.on_removed = self.removed.setdefault(number, set()).add
+        number = id(space.identity)
+        self.spaces[number] = space.identity  # it stays alive, so its id stays its own
+        if self.tombstones:
+            space.on_removed = self.removed.setdefault(number, set()).add
         return number
 
     def written(self, number: int, location: str, key: str) -> None:
@@ -75,7 +74,7 @@ class LaggingView(Generic[V]):
     def __init__(self, space: KeySpace[V], command: Command, acting: Beliefs | None, everyone: list[Beliefs]) -> None:
         self._space = space
         self._acting = acting
-        self._number = id(space)
+        self._number = id(space.identity)
         self._hearing = [(beliefs, beliefs.watch(space), beliefs.location(command)) for beliefs in everyone]
         self._location = "" if acting is None else acting.location(command)
 
