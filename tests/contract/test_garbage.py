@@ -1,6 +1,7 @@
 """Bad input never gives a 500, a hang or a changed state: Hypothesis damages requests of the cases, byte for byte."""
 
 import contextlib
+import dataclasses
 import http.client
 import json
 import os
@@ -9,19 +10,22 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
+from pytest_kvfake import FakeCloudflare
 from pytest_kvfake.contract.cases import Answer, Sent, load_cases, run
 from pytest_kvfake.contract.document import DIALECTS, load
 from pytest_kvfake.discovery import fake_class, implemented
+from pytest_kvfake.engine.service import ServiceError
 from pytest_kvfake.errors import KVFakeContractWarning
 
 SERVICES = [service for service in implemented() if load_cases(service)]
-EXAMPLES = int(os.environ.get("KVFAKE_GARBAGE_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("KVFAKE_GARBAGE_EXAMPLES", "120"))
 LARGEST = 1 << 16
 PATIENCE = 10.0
 
@@ -110,6 +114,10 @@ CONTENT_TYPES = (
 CODINGS = ("gzip", "br", "deflate", "zstd", "identity", "gzip, br", "GZIP", "", "x" * 300)
 OTHER_HEADERS = ("Accept", "Range", "If-Match", "Accept-Encoding", "X-HTTP-Method-Override", "Cookie")
 OTHER_VALUES = ("*", "bytes=9-1", "gzip;q=x", "DELETE")
+CREDENTIALS = ("", "Bearer", "Bearer \xff", "Basic !!", "a" * 5000, "x y z")
+LENGTHS = ("-1", "x", "", "1e3", "9" * 30)
+CHUNKS = (b"zz\r\n", b"-1\r\n", b"5\r\nab", b"f" * 18 + b"\r\n", b"1;" + b"e" * 9000, b"\r\n", b"0\r\nA")
+METHODS = ("GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get", "X", "M" * 300)
 PARTS = (
     b'--x\r\nContent-Disposition: form-data; name="value"\r\n\r\nv\r\n', b"--x--\r\n", b"--x--", b"--x\r\n", b"--x",
     b"--x\r\nContent-Disposition: form-data\r\n\r\nv\r\n", b"--x\r\n\r\nv\r\n", b"--x\r\nbroken\r\n\r\nv\r\n",
@@ -136,95 +144,76 @@ LEAVES = (
 )  # fmt: skip
 
 
-@st.composite
-def targets(draw, seed: Sent, names: list[str]) -> str:
-    target = seed.target
-    for _ in range(draw(st.integers(0, 2))):
-        start = draw(st.integers(0, len(target)))
-        end = draw(st.integers(start, min(start + 6, len(target))))
-        target = target[:start] + draw(st.sampled_from(FRAGMENTS)) + target[end:]
-    if names and draw(st.booleans()):
-        pairs = draw(st.lists(st.tuples(st.sampled_from(names), st.sampled_from((*NUMBERS, *FRAGMENTS))), max_size=3))
-        for name, value in pairs:
-            target += f"{'&' if '?' in target else '?'}{name}={value}"
+def damaged_target(rng: Random, target: str, names: list[str]) -> str:
+    for _ in range(rng.choice((0, 1, 1, 2))):
+        start = rng.randint(0, len(target)) if rng.random() < 0.3 else rng.randint(target.rfind("/") + 1, len(target))
+        end = min(start + rng.choice((0, 0, 1, 6)), len(target))
+        target = target[:start] + rng.choice(FRAGMENTS) + target[end:]
+    if names and rng.random() < 0.4:
+        for name in rng.choices(names, k=rng.randint(1, 3)):
+            target += f"{'&' if '?' in target else '?'}{name}={rng.choice((*NUMBERS, *FRAGMENTS))}"
     return target
 
 
-@st.composite
-def header_lists(draw, seed: Sent, names: list[str]) -> list[tuple[str, str]]:
-    headers = [pair for pair in seed.headers if draw(st.integers(0, 9)) > 0]
-    for _ in range(draw(st.integers(0, 2))):
-        kind = draw(st.sampled_from(("content-type", "content-encoding", "known", "authorization", "other")))
-        if kind == "content-type":
-            pair = ("Content-Type", draw(st.sampled_from(CONTENT_TYPES)))
-        elif kind == "content-encoding":
-            pair = ("Content-Encoding", draw(st.sampled_from(CODINGS)))
-        elif kind == "known" and names:
-            pair = (draw(st.sampled_from(names)), draw(st.sampled_from((*NUMBERS, *FRAGMENTS[:30]))))
-        elif kind == "authorization":
-            pair = (
-                "Authorization",
-                draw(st.sampled_from(("", "Bearer", "Bearer \xff", "Basic !!", "a" * 5000, "x y z"))),
+def damaged_headers(rng: Random, headers: Iterable[tuple[str, str]], names: list[str]) -> list[tuple[str, str]]:
+    kept = [pair for pair in headers if rng.random() < 0.95]
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        pair = rng.choice(
+            (
+                ("Content-Type", rng.choice(CONTENT_TYPES)),
+                ("Content-Encoding", rng.choice(CODINGS)),
+                ("Authorization", rng.choice(CREDENTIALS)),
+                (rng.choice(names or ["Accept"]), rng.choice((*NUMBERS, *FRAGMENTS[:30]))),
+                (rng.choice(OTHER_HEADERS), rng.choice((*FRAGMENTS[:30], *OTHER_VALUES))),
             )
-        else:
-            pair = (draw(st.sampled_from(OTHER_HEADERS)), draw(st.sampled_from((*FRAGMENTS[:30], *OTHER_VALUES))))
-        headers = [other for other in headers if other[0].lower() != pair[0].lower()] + [pair]
-    return headers
+        )
+        kept = [other for other in kept if other[0].lower() != pair[0].lower()] + [pair]
+    return kept
 
 
-@st.composite
-def bodies(draw, seed: Sent) -> bytes:
-    kind = draw(st.sampled_from(("same", "leaf", "leaf", "raw", "multipart", "binary", "cut")))
+def damaged_body(rng: Random, body: bytes) -> bytes:
+    kind = rng.choice(("same", "leaf", "leaf", "leaf", "raw", "multipart", "binary", "cut"))
     if kind == "raw":
-        return draw(st.sampled_from(RAW_JSON))
+        return rng.choice(RAW_JSON)
     if kind == "multipart":
-        return b"".join(draw(st.lists(st.sampled_from(PARTS), max_size=4)))
+        return b"".join(rng.choices(PARTS, k=rng.randint(1, 4)))
     if kind == "binary":
-        return draw(st.binary(max_size=200))
+        return rng.randbytes(rng.randint(0, 200))
     if kind == "cut":
-        return seed.body[: draw(st.integers(0, len(seed.body)))]
+        return body[: rng.randint(0, len(body))]
     if kind == "leaf":
         with contextlib.suppress(ValueError):
-            return json.dumps(damaged(draw, json.loads(seed.body))).encode()
-    return seed.body
+            return json.dumps(damaged(rng, json.loads(body))).encode()
+    return body
 
 
-def damaged(draw, value: Any) -> Any:
-    """A JSON value with one place replaced, added or taken away."""
-    if isinstance(value, dict) and value and draw(st.integers(0, 3)):
-        name = draw(st.sampled_from(sorted(value)))
+def damaged(rng: Random, value: Any) -> Any:
+    """A JSON value with one place replaced or taken away."""
+    if isinstance(value, dict) and value and rng.random() < 0.75:
+        name = rng.choice(sorted(value))
         rest = {other: member for other, member in value.items() if other != name}
-        return rest if draw(st.integers(0, 4)) == 0 else {**rest, name: damaged(draw, value[name])}
-    if isinstance(value, list) and value and draw(st.integers(0, 3)):
-        index = draw(st.integers(0, min(len(value), 5) - 1))
-        return [*value[:index], damaged(draw, value[index]), *value[index + 1 :]]
-    return draw(st.sampled_from(LEAVES))
+        return rest if rng.random() < 0.2 else {**rest, name: damaged(rng, value[name])}
+    if isinstance(value, list) and value and rng.random() < 0.75:
+        index = rng.randrange(min(len(value), 5))
+        return [*value[:index], damaged(rng, value[index]), *value[index + 1 :]]
+    return rng.choice(LEAVES)
 
 
-@st.composite
-def framed(draw, body: bytes) -> tuple[list[tuple[str, str]], bytes]:
+def framed(rng: Random, body: bytes) -> tuple[list[tuple[str, str]], bytes]:
     """The framing headers and the bytes behind the head; mostly right, sometimes garbage."""
-    kind = draw(
-        st.sampled_from(("length", "length", "length", "chunked", "bad chunks", "bad length", "none", "expect"))
+    length = ("Content-Length", str(len(body)))
+    chunks = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
+    wrong = rng.choice((*LENGTHS, f"{len(body)}, {len(body) + 1}", str(len(body) + 5)))
+    return rng.choice(
+        (
+            *[([length], body)] * 8,
+            ([length, ("Expect", "100-continue")], body),
+            ([("Transfer-Encoding", "chunked")], chunks + b"0\r\n\r\n"),
+            ([("Transfer-Encoding", "chunked")], chunks + rng.choice(CHUNKS)),
+            ([("Content-Length", wrong)], body),
+            ([], body),
+        )
     )
-    if kind == "chunked":
-        chunks = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
-        return [("Transfer-Encoding", "chunked")], chunks + b"0\r\n\r\n"
-    if kind == "bad chunks":
-        bad = draw(
-            st.sampled_from(
-                (b"zz\r\n", b"-1\r\n", b"5\r\nab", b"ffffffffffffffffff\r\n", b"1;" + b"e" * 9000, b"\r\n", b"0\r\nA")
-            )
-        )
-        return [("Transfer-Encoding", "chunked")], b"%x\r\n%s\r\n" % (len(body), body) + bad
-    if kind == "bad length":
-        wrong = draw(
-            st.sampled_from(("-1", "x", "", "1e3", "9" * 30, f"{len(body)}, {len(body) + 1}", str(len(body) + 5)))
-        )
-        return [("Content-Length", wrong)], body
-    if kind == "none":
-        return [], body
-    return [("Content-Length", str(len(body))), *([("Expect", "100-continue")] if kind == "expect" else [])], body
 
 
 def head(method: str, target: str, headers: Iterable[tuple[str, str]]) -> bytes:
@@ -237,22 +226,15 @@ def encoded(line: str) -> bytes:
     return line.encode("latin-1" if all(ord(character) < 256 for character in line) else "utf-8")
 
 
-METHODS = st.sampled_from(
-    ("GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get", "X", "M" * 300)
-)
-
-
-@st.composite
-def requests(draw, service: str, sown: list[Seed]) -> tuple[Seed, str, bytes]:
-    """A seed, the method, and the bytes of a damaged request."""
-    seed = draw(st.sampled_from(sown))
+def damaged_request(number: str, service: str, sent: Sent) -> tuple[str, bytes]:
+    """The method and the bytes of the request that a text of numbers stands for."""
+    rng = Random(f"{number} {sent.method} {sent.target}")  # Hypothesis alone likes small numbers too much
     parameters = [p for operation in load(service).operations.values() for p in operation.parameters]
     of = {place: sorted({p.name for p in parameters if p.location == place}) for place in ("query", "header")}
-    method = seed.sent.method if draw(st.integers(0, 5)) else draw(METHODS)
-    target = draw(targets(seed.sent, of["query"]))
-    headers = draw(header_lists(seed.sent, of["header"]))
-    more, behind = draw(framed(draw(bodies(seed.sent))))
-    return seed, method, head(method, target, [*headers, *more]) + behind
+    method = rng.choice(METHODS) if rng.random() < 0.1 else sent.method
+    target = damaged_target(rng, sent.target, of["query"])
+    more, behind = framed(rng, damaged_body(rng, sent.body))
+    return method, head(method, target, [*damaged_headers(rng, sent.headers, of["header"]), *more]) + behind
 
 
 # --- sending -------------------------------------------------------------------------------------------------
@@ -291,25 +273,61 @@ def state(fake) -> str:
     return json.dumps(fake.world.state.dump(), sort_keys=True)
 
 
-@services
-def test_damaged_requests_are_answered_or_refused_and_refusals_change_nothing(service, in_process):
-    @bounded
-    @given(requests(service, seeds(service, in_process)))
-    def send(damaged_request):
-        seed, method, sent = damaged_request
-        note(repr(sent[:2000]))
+def throw(service: str, sown: list[Seed], examples: int = EXAMPLES) -> None:
+    """Sends damaged requests, several to each fake, and looks at the state before and after each."""
+
+    @settings(bounded, max_examples=examples)
+    @given(st.sampled_from(sown), st.lists(st.integers(0, 2**32 - 1), min_size=4, max_size=10))
+    def send(seed, numbers):
         fake = fake_class(service)(seed=1, wait_limit=1)
         if seed.clock is not None:
             fake.clock.freeze(seed.clock)
         fake.arrange(seed.given, seed.names)
         with verified(fake):
             list(answers(fake.port, "GET", head("GET", seed.sent.target, seed.sent.headers)))  # drops what has expired
-            before = state(fake)
-            statuses = list(answers(fake.port, method, sent))
-            assert 500 not in statuses
-            assert state(fake) == before or any(status < 400 for status in statuses)
+            for index, number in enumerate(numbers):
+                method, sent = damaged_request(f"{index} {number}", service, seed.sent)
+                note(repr(sent[:2000]))
+                before = state(fake)
+                statuses = list(answers(fake.port, method, sent))
+                assert 500 not in statuses
+                assert state(fake) == before or any(status < 400 for status in statuses)
 
     send()
+
+
+@services
+def test_damaged_requests_are_answered_or_refused_and_refusals_change_nothing(service, in_process):
+    throw(service, seeds(service, in_process))
+
+
+def boom(state, command, now):
+    if "%zz" in command.request.target or b'"value": null' in command.request.body:
+        raise KeyError("planted")
+
+
+def creeping(right):
+    def step(state, command, now):
+        result = right(state, command, now)
+        if isinstance(result, ServiceError):
+            state.account(f"{command.number:032x}")
+        return result
+
+    return step
+
+
+@pytest.mark.parametrize("planted", ["an exception", "a change"])
+def test_a_planted_bug_is_found(planted, monkeypatch, in_process):
+    """The test above can fail."""
+    right = FakeCloudflare.service
+    broken = {
+        "an exception": dataclasses.replace(right, checks=(boom, *right.checks)),
+        "a change": dataclasses.replace(right, steps={name: creeping(step) for name, step in right.steps.items()}),
+    }
+    sown = seeds("cloudflare", in_process)
+    monkeypatch.setattr(FakeCloudflare, "service", broken[planted])
+    with pytest.raises(AssertionError, match={"an exception": "assert 500 not in", "a change": "assert "}[planted]):
+        throw("cloudflare", sown, 60)
 
 
 @services
