@@ -130,7 +130,7 @@ class Command:
         self.raw_parameters = raw_parameters
         self.allowed = allowed
         self.number = number
-        self._key: str | None | EllipsisType = ...
+        self._key: str | EllipsisType | None = ...
         self._query: Mapping[str, str] | None = None
         self.arguments: dict[str, Any] = {}
         self.bulk_keys: Collection[str] = ()
