@@ -31,6 +31,7 @@ def test_an_optional_fault_may_stay_unfired(kv):
     "arm",
     [
         lambda faults: faults.error("write_value", "rate_limited", probability=0.0),
+        lambda faults: faults.error("write_value", "rate_limited", probability=0.5, times=3),
         lambda faults: faults.error("write_value", "rate_limited", window=(0, 1)),
         lambda faults: faults.latency("write_value", 1),
         lambda faults: faults.rate_limit(),
@@ -38,7 +39,7 @@ def test_an_optional_fault_may_stay_unfired(kv):
         lambda faults: faults.stale(),
         lambda faults: faults.outage(),
     ],
-    ids=["probability", "window", "latency", "rate_limit", "storage_full", "stale", "outage"],
+    ids=["probability", "probability and times", "window", "latency", "rate_limit", "storage_full", "stale", "outage"],
 )
 def test_conditions_are_optional_by_nature(kv, arm):
     arm(kv.faults)

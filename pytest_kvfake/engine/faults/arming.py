@@ -36,7 +36,8 @@ class When(TypedDict, total=False):
         every: act on each n-th fitting request from there on.
         probability: act with this chance; drawn from seed, operation, key and count, so it replays.
         window: from and to, in seconds from now on the fake's clock.
-        optional: whether the test may end before it has fired ``times`` times.
+        optional: whether the test may end before it has fired ``times`` times; a condition may unless told
+            otherwise, an event may not.
     """
 
     key: str | None
@@ -82,7 +83,7 @@ class Schedule:
         self.window = None if window is None else (now + window[0], now + window[1])
         condition = not event or self.probability is not None or window is not None
         self.times = when.get("times", None if condition else 1)
-        self.optional = when.get("optional", condition and when.get("times") is None)
+        self.optional = when.get("optional", condition)
         if self.every < 1 or self.after < 0 or (self.times is not None and self.times < 1):
             raise UsageError(
                 f"A fault needs times ≥ 1, every ≥ 1 and after ≥ 0; "
