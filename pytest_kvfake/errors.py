@@ -112,7 +112,7 @@ class ContractViolationError(VerificationError):
     """Requests or answers that the service's contract does not allow."""
 
 
-class KVFakeContractWarning(UserWarning):  # noqa: N818 - a warning is named like one
+class KVFakeContractWarning(UserWarning):
     """A request or an answer that the service's contract does not allow."""
 
 
