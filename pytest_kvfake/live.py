@@ -8,6 +8,7 @@ only the ones whose needs the arranger can meet.
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -21,7 +22,17 @@ from pytest_kvfake.errors import KVFakeError, UsageError
 if TYPE_CHECKING:
     from pytest_kvfake.contract.document import Document
 
-__all__ = ["Arranger", "CannotArrangeError", "Credential", "Result", "Send", "arranger_class", "check_live", "selected"]
+__all__ = [
+    "Arranger",
+    "CannotArrangeError",
+    "Credential",
+    "Renaming",
+    "Result",
+    "Send",
+    "arranger_class",
+    "check_live",
+    "selected",
+]
 
 Send = Callable[[Sent], Answer]
 
@@ -79,8 +90,15 @@ class Arranger(Protocol):
             CannotArrangeError: that cannot be had here.
         """
 
-    def saw(self, request: Sent, answer: Answer) -> None:
-        """Remembers what a request of a case has made or removed, so that nothing is left behind."""
+    def exchange(self, request: Sent) -> Answer:
+        """Sends one request of a case, and remembers what it has made, so that nothing is left behind.
+
+        Where a case calls something by a name that may be the user's own, another goes over the wire, and the
+        answer comes back with the case's.
+
+        Raises:
+            CannotArrangeError: the request would touch what is not the case's, or tell of it.
+        """
 
     def differences(self, then: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
         """Says where the state is not what the case expects at its end."""
@@ -91,6 +109,35 @@ class Arranger(Protocol):
         Raises:
             KVFakeError: something could not be removed; the text says what.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """Texts of the cases, and what stands for them at an endpoint.
+
+    Attributes:
+        pairs: by what the cases say, without backslashes; no text contains another.
+    """
+
+    pairs: Mapping[str, str]
+
+    def request(self, request: Sent) -> Sent:
+        """Gives a case's request as the endpoint is to get it."""
+        target, headers, body = request.target, dict(request.headers), request.body
+        for ours, theirs in self.pairs.items():
+            target = target.replace(ours, theirs)
+            headers = {name: value.replace(ours, theirs) for name, value in headers.items()}
+            body = body.replace(ours.encode(), theirs.encode())
+        return replace(request, target=target, headers=tuple(headers.items()), body=body)
+
+    def answer(self, answer: Answer) -> Answer:
+        """Gives an endpoint's answer as the case is to see it."""
+        headers, body = dict(answer.headers), answer.body
+        for ours, theirs in self.pairs.items():
+            whole = rf"(?<!\w){re.escape(theirs)}(?!\w)"  # an org may have the name "org", which begins others
+            headers = {name: re.sub(whole, ours, value) for name, value in headers.items()}
+            body = re.sub(whole.encode(), ours.encode(), body)
+        return Answer(answer.status, headers, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +191,13 @@ def selected(service: str, dialect: str, only: Iterable[str] = ()) -> list[Case]
     ]
 
 
-def check_live(cases: Iterable[Case], document: Document, send: Send, arranger: Arranger) -> Iterator[Result]:
+def check_live(cases: Iterable[Case], document: Document, arranger: Arranger) -> Iterator[Result]:
     """Runs cases against an endpoint, one after the other, and cleans up behind each.
 
     Args:
         cases: what to run.
         document: the contract in the dialect that is expected.
-        send: reaches the endpoint.
-        arranger: of the service.
+        arranger: of the service, at the endpoint.
 
     Yields:
         What became of each case.
@@ -166,11 +212,13 @@ def check_live(cases: Iterable[Case], document: Document, send: Send, arranger: 
             continue
         try:
             known = replace(case, names={**case.names, **arranger.names})
-            result = Result(case, tuple(run(known, _LiveTarget(send, arranger), document)))
+            result = Result(case, tuple(run(known, _LiveTarget(arranger), document)))
         except CannotArrangeError as reason:
             result = Result(case, skipped=str(reason))
         except (OSError, http.client.HTTPException) as error:
             result = Result(case, (f"the endpoint did not answer: {error!r}",))
+        except (LookupError, TypeError, ValueError) as error:
+            result = Result(case, (f"an answer has not the shape that it should have: {error!r}",))
         finally:
             arranger.clean()
         yield result
@@ -180,7 +228,6 @@ def check_live(cases: Iterable[Case], document: Document, send: Send, arranger: 
 class _LiveTarget:
     """A live endpoint as what a case is run against."""
 
-    sender: Send
     arranger: Arranger
 
     def arrange(self, given: Mapping[str, Any], clock: float | None, names: Mapping[str, str]) -> Mapping[str, str]:
@@ -188,9 +235,7 @@ class _LiveTarget:
         return self.arranger.arrange(given, names)
 
     def send(self, request: Sent) -> Answer:
-        answer = self.sender(request)
-        self.arranger.saw(request, answer)
-        return answer
+        return self.arranger.exchange(request)
 
     def advance(self, seconds: float) -> None:
         raise CannotArrangeError(f"needs a clock that can be moved by {seconds:g} s")

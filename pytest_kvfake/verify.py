@@ -60,7 +60,7 @@ def verify(chosen: argparse.Namespace) -> int:
     results: list[Result] = []
     progress = _Progress(sys.stderr, len(cases))
     try:
-        for result in check_live(cases, load(service, chosen.dialect), client.send, arranger):
+        for result in check_live(cases, load(service, chosen.dialect), arranger):
             results.append(result)
             progress.show(result)
             if chosen.fail_fast and result.problems:

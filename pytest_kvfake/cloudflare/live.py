@@ -92,11 +92,13 @@ class LiveArranger:
                 self._arranged("PUT", f"{self._namespaces}/{ids[alias]}/bulk", pairs)
         return ids
 
-    def saw(self, request: Sent, answer: Answer) -> None:
-        """Remembers the namespace that a request has made."""
+    def exchange(self, request: Sent) -> Answer:
+        """Sends a request, and remembers the namespace that it has made."""
+        answer = self._send(request)
         path = request.target.partition("?")[0]
         if request.method == "POST" and path.endswith(_COLLECTION) and answer.status == 200:
             self._made.append(f"{path}/{json.loads(answer.body)['result']['id']}")
+        return answer
 
     def differences(self, then: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
         """Says where the state differs from ``then`` (``absent``, ``present``, ``titles``)."""
@@ -144,10 +146,8 @@ class LiveArranger:
 
     def _ask(self, method: str, path: str, body: Any = None) -> Answer:
         headers = (("Authorization", f"Bearer {self._token}"), ("Content-Type", "application/json"))
-        request = Sent(method, path, headers, b"" if body is None else json.dumps(body).encode(), chunked=False)
-        answer = self._send(request)
-        self.saw(request, answer)
-        return answer
+        raw = b"" if body is None else json.dumps(body).encode()
+        return self.exchange(Sent(method, path, headers, raw, chunked=False))
 
 
 def _pair(key: str, item: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_kvfake import FakeCloudflare
+from pytest_kvfake import FakeApify, FakeCloudflare, FakeHive, FakeRegistry
 from pytest_kvfake.__main__ import main
 from pytest_kvfake.cloudflare.live import LiveArranger
 from pytest_kvfake.contract.document import load
 from pytest_kvfake.engine.messages import Response
 from pytest_kvfake.engine.service import Outcome, ServiceError
-from pytest_kvfake.live import check_live, selected
+from pytest_kvfake.live import arranger_class, check_live, selected
 from pytest_kvfake.transport.client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,10 +24,28 @@ ACCOUNT = "aaaabbbbccccddddeeeeffff00001111"
 QUICK = ("--only", "cloudflare-02*", "--only", "cloudflare-06[0-6]*")
 
 
+# By service: what a user shows, and how many cases can be run at least.
+SERVICES = {
+    "apify": ({"token": FakeApify.token}, 80),
+    "cloudflare": ({"account_id": FakeCloudflare.account_id, "api_token": "other.token"}, 150),
+    "hive": (
+        {"app_id": "6D4E1F0A-7C52-4B8E-9A31-2F5C0D8B7E64", "api_key": "0B93A6F1-58D7-4C20-B6E4-91C7F3A2D85E"},
+        130,
+    ),
+    "registry": ({"org": FakeRegistry.org, "org_key": "randomAlphaNumericString"}, 50),
+}
+
+
+@pytest.fixture(params=SERVICES)
+def service(request):
+    """The name of each service."""
+    return request.param
+
+
 @pytest.fixture
-def second_process():
+def second_process(service):
     """The base URL of a fake in a process of its own."""
-    command = [sys.executable, "-m", "pytest_kvfake", "cloudflare", "--seed", "77"]
+    command = [sys.executable, "-m", "pytest_kvfake", service, "--seed", "77"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
             yield next(found[1] for line in process.stdout if (found := re.match(r"\s+url\s+(\S+)", line)))
@@ -40,6 +58,12 @@ def verify(url, *more, account=FakeCloudflare.account_id, token="other.token"):
     return main(["verify", "cloudflare", "--base-url", url, "--account-id", account, "--api-token", token, *more])
 
 
+def verify_service(service, url, *more, **instead):
+    shown = {**SERVICES[service][0], **instead}
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in shown.items()]
+    return main(["verify", service, "--base-url", url, *flags, *more])
+
+
 @pytest.fixture
 def quiet(kvfake_factory):
     """A running fake whose requests nobody judges; the cases send bad ones on purpose."""
@@ -48,16 +72,73 @@ def quiet(kvfake_factory):
         yield fake
 
 
+def agreeing(out):
+    """How many cases agree where none differs."""
+    return int(re.search(r"^all +(\d+) +0 +\d+$", out, re.MULTILINE)[1])
+
+
 # --- agreement -----------------------------------------------------------------------------------------------
 
 
-def test_another_process_of_ours_agrees_in_every_case(second_process, capsys):
-    assert verify(second_process) == 0
+def test_another_process_of_ours_agrees_in_every_case(service, second_process, capsys):
+    assert verify_service(service, second_process) == 0
     out = capsys.readouterr().out
-    total = re.search(r"^all +(\d+) +0 +(\d+)$", out, re.MULTILINE)
-    assert int(total[1]) > 150
-    assert "skipped" in out
-    assert "faults" in out
+    assert agreeing(out) > SERVICES[service][1]
+    assert re.search(r"^  skipped \d+: needs .*clock", out, re.MULTILINE)
+
+
+def test_stores_of_the_user_are_neither_touched_nor_in_the_way(kvfake_factory, capsys):
+    with kvfake_factory(FakeApify, strict="off", seed=3) as fake:
+        fake.create_user("someone", "a-token")
+        mine = fake.create_store("eshop-values", {"k": "kept"}, username="someone")
+        assert verify_service("apify", fake.url, token="a-token") == 0
+        assert list(fake.stores) == [mine.id]
+        assert {key: record.value for key, record in mine.items()} == {"k": b"kept"}
+        assert agreeing(capsys.readouterr().out) > 70
+
+
+def test_a_store_of_the_user_that_a_case_would_find_skips_it(kvfake_factory, capsys):
+    with kvfake_factory(FakeApify, strict="off", seed=3) as fake:
+        fake.create_store("other")
+        assert verify_service("apify", fake.url, "--only", "apify-038") == 0
+    assert "  skipped 1: needs a name that a store of the user has" in capsys.readouterr().out
+
+
+def test_hives_of_the_user_are_neither_touched_nor_in_the_way(kvfake_factory, capsys):
+    with kvfake_factory(FakeHive, strict="off", seed=3, app_id="MINE", api_key="mine") as fake:
+        for name in ("h", "a", "countries"):
+            fake.create_hive(name).key_value["x"] = "kept"
+        assert verify_service("hive", fake.url, app_id="MINE", api_key="mine") == 0
+        assert list(fake.hives) == ["h", "a", "countries"]
+        assert [dict(hive.key_value) for hive in fake.hives.values()] == [{"x": "kept"}] * 3
+        assert agreeing(capsys.readouterr().out) > 130
+
+
+def test_items_of_the_org_are_neither_touched_nor_in_the_way(kvfake_factory, capsys):
+    with kvfake_factory(FakeRegistry, strict="off", seed=3, org_time_start=1000, org_time_step=7) as fake:
+        mine = fake.create_org("org", "its key")
+        mine["app/cfg"] = "kept"
+        mine.roles.take("app/lead", "me", playtime_secs=600)
+        before = mine["app/cfg"]
+        assert verify_service("registry", fake.url, org="org", org_key="its key") == 0
+        assert dict(mine) == {"app/cfg": before}
+        assert list(mine.roles) == ["app/lead"]
+        assert mine.key == "its key"
+        assert agreeing(capsys.readouterr().out) > 45
+
+
+@pytest.mark.parametrize(
+    ("of", "fake_class", "wrong"),
+    [
+        ("apify", FakeApify, {"token": "nonsense"}),
+        ("hive", FakeHive, {"api_key": "nonsense"}),
+        ("registry", FakeRegistry, {"org_key": "nonsense"}),
+    ],
+)
+def test_credentials_that_a_service_refuses_are_told(kvfake_factory, capsys, of, fake_class, wrong):
+    with kvfake_factory(fake_class, strict="off") as fake:
+        assert verify_service(of, fake.url, **wrong) == 2
+    assert re.search(r" cannot be (read|listed).*: 40[14] ", capsys.readouterr().err)
 
 
 def test_both_dialects_can_be_verified(kvfake_factory):
@@ -280,8 +361,72 @@ def test_a_server_with_one_broken_rule_is_caught(quiet, wrong):
         damage(quiet)
     else:
         broken(quiet, **damage)
-    results = check_live(selected("cloudflare", "documented"), load("cloudflare"), send, arranger)
+    results = check_live(selected("cloudflare", "documented"), load("cloudflare"), arranger)
     assert any(result.problems for result in results)
+
+
+def upside_down(*way):
+    def damage(body):
+        container = body
+        for step in way[:-1]:
+            container = container[step]
+        container[way[-1]] = container[way[-1]][::-1]
+        return body
+
+    return damage
+
+
+WRONG_ELSEWHERE = {
+    "apify": {
+        "created is 200": changed(status=200, when=is_operation("get_or_create_store")),
+        "a missing record is 410": changed(status=410, when=is_error("record_not_found")),
+        "a missing store has another type": changed(
+            body=put("store-not-found", "error", "type"), when=is_error("store_not_found")
+        ),
+        "keys are upside down": changed(body=upside_down("data", "items"), when=is_operation("list_keys")),
+        "there is no rate limit": changed(headers={"X-RateLimit-Limit": None}),
+        "writes are not kept": stepwise("store_record", not_kept),
+        "deletes are not kept": stepwise("delete_record", not_kept),
+        "keys may have 257 characters": off_by_one("record_key_characters", 1),
+        "names may have 64 characters": off_by_one("store_name_characters", 1),
+    },
+    "hive": {
+        "a missing hive is 404": changed(status=404, when=is_error("hive_not_found")),
+        "a missing expiration has another code": changed(body=put(1, "code"), when=is_error("expiration_not_set")),
+        "keys have no cursor": changed(body=without("cursor"), when=is_operation("list_keys")),
+        "values are not kept": stepwise("key_value_set", not_kept),
+        "increments are not kept": stepwise("map_increment", not_kept),
+        "renames are not kept": stepwise("rename_key", not_kept),
+        "sets grow by nothing": stepwise("set_add", not_kept),
+        "a page has 10001 values": off_by_one("range_by_score_max", 1),
+    },
+    "registry": {
+        "a new item is 200": changed(status=200, when=is_operation("write_data")),
+        "a conflict is 412": changed(status=412, when=is_error("conflict")),
+        "a conflict names no time": changed(body=without("update_org_time"), when=is_error("conflict")),
+        "there is no org time": changed(headers={"x-dk-org-time": None}),
+        "writes are not kept": stepwise("write_data", not_kept),
+        "deletes are not kept": stepwise("delete_data", not_kept),
+        "items may have one byte more": off_by_one("max_allowed_size", 1),
+        "items may have one byte less": off_by_one("max_allowed_size", -1),
+        "roles have two seats": off_by_one("default_max_players", 1),
+        "listings lack their stats": changed(body=without("stats"), when=is_operation("list_items")),
+    },
+}
+
+
+@pytest.mark.parametrize(("of", "wrong"), [(of, wrong) for of, those in WRONG_ELSEWHERE.items() for wrong in those])
+def test_a_server_of_another_service_with_one_broken_rule_is_caught(kvfake_factory, of, wrong):
+    classes = {"apify": FakeApify, "hive": FakeHive, "registry": FakeRegistry}
+    with kvfake_factory(classes[of], strict="off", seed=3) as fake:
+        fake.conformance.answers = False
+        arranger = arranger_class(of)(Client(fake.url).send, SERVICES[of][0])
+        damage = WRONG_ELSEWHERE[of][wrong]
+        if callable(damage):
+            damage(fake)
+        else:
+            broken(fake, **damage)
+        assert any(result.problems for result in check_live(selected(of, "documented"), load(of), arranger))
 
 
 def test_a_difference_is_told_with_its_case_and_what_came(quiet, capsys):
