@@ -133,8 +133,9 @@ def test_an_empty_key_has_no_envelope(curl, value_url):
     assert (answer["http_code"], answer["body"]) == (404, b"404 page not found")
 
 
-def test_dot_segments_that_arrive_lead_nowhere(curl, value_url):
-    answer = curl("--path-as-is", f"{value_url}/.")
+def test_dot_segments_that_arrive_lead_nowhere(curl, kv, value_url):
+    with kv.conformance.expect_violation():
+        answer = curl("--path-as-is", f"{value_url}/.")
     assert (answer["http_code"], answer["body"]) == (404, b"404 page not found")
 
 
