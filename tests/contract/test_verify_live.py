@@ -147,6 +147,13 @@ def test_both_dialects_can_be_verified(kvfake_factory):
         assert verify(fake.url, *QUICK, "--dialect=documented", "--fail-fast") == 1
 
 
+def test_apify_can_be_verified_as_production_speaks(kvfake_factory, capsys):
+    with kvfake_factory(FakeApify, strict="off", dialect="observed") as fake:
+        assert verify_service("apify", fake.url, "--dialect=observed") == 0
+        assert agreeing(capsys.readouterr().out) > 80
+        assert verify_service("apify", fake.url, "--dialect=documented", "--fail-fast") == 1
+
+
 def test_inferred_cases_are_not_run():
     assert {case.certainty for case in selected("cloudflare", "documented")} == {"documented", "observed", "client"}
 
@@ -450,3 +457,20 @@ def test_a_namespace_that_could_not_be_removed_is_named(quiet, capsys):
     broken(quiet, **changed(status=500, when=is_operation("remove_namespace")))
     assert verify(quiet.url, "--only", "cloudflare-060") == 2
     assert re.search(r"could not be removed, please do: .*/namespaces/[0-9a-f]{32} \(500\)", capsys.readouterr().err)
+
+
+LEFT = {
+    "apify": (FakeApify, "apify-044", "delete_store", r"[A-Za-z0-9]{17} \(500\)"),
+    "hive": (FakeHive, "hive-001", "delete_hive", r"kvfake[0-9a-f]{8}h \(500\)"),
+    "registry": (FakeRegistry, "registry-077", "release_role", r"/sample_org/kvfake[0-9a-f]{8}/app/lead\.role of 'p1'"),
+}
+
+
+@pytest.mark.parametrize("of", LEFT)
+def test_what_could_not_be_removed_elsewhere_is_named(kvfake_factory, capsys, of):
+    fake_class, only, operation, named = LEFT[of]
+    with kvfake_factory(fake_class, strict="off", seed=3) as fake:
+        fake.conformance.answers = False
+        broken(fake, **changed(status=500, when=is_operation(operation)))
+        assert verify_service(of, fake.url, "--only", only) == 2
+    assert re.search(rf"could not be removed, please do: {named}", capsys.readouterr().err)
