@@ -127,16 +127,9 @@ def _read_items(error: str, kind: str, key_of: Callable[[Any], str | None]) -> C
 
     def read(state: CloudflareState, command: Command) -> ServiceError | None:
         del state
-        request = command.request
-        if request.body_size > len(request.body):
-            command.arguments["oversize"] = True
-            return None
-        try:
-            items = parsed(request.body)
-        except ValueError as problem:
-            return ServiceError(error, {"reason": problem})
-        if not isinstance(items, list):
-            return ServiceError(error, {"reason": "cannot unmarshal the body into an array"})
+        items = _bulk_body(command, error, list, "an array")
+        if items is None or isinstance(items, ServiceError):
+            return items
         keys = [key_of(item) for item in items]
         if None in keys:
             return ServiceError(error, {"reason": f"cannot unmarshal item {keys.index(None)} into {kind}"})
@@ -147,8 +140,8 @@ def _read_items(error: str, kind: str, key_of: Callable[[Any], str | None]) -> C
     return read
 
 
-def _read_bulk_get(state: CloudflareState, command: Command) -> ServiceError | None:
-    del state
+def _bulk_body(command: Command, error: str, kind: type, what: str) -> Any | ServiceError | None:
+    """Gives the JSON of a bulk body, or the error; None for one that is too large, which the operation refuses."""
     request = command.request
     if request.body_size > len(request.body):
         command.arguments["oversize"] = True
@@ -156,9 +149,17 @@ def _read_bulk_get(state: CloudflareState, command: Command) -> ServiceError | N
     try:
         body = parsed(request.body)
     except ValueError as problem:
-        return ServiceError("malformed_bulk_get", {"reason": problem})
-    if not isinstance(body, dict):
-        return ServiceError("malformed_bulk_get", {"reason": "cannot unmarshal the body into an object"})
+        return ServiceError(error, {"reason": problem})
+    if not isinstance(body, kind):
+        return ServiceError(error, {"reason": f"cannot unmarshal the body into {what}"})
+    return body
+
+
+def _read_bulk_get(state: CloudflareState, command: Command) -> ServiceError | None:
+    del state
+    body = _bulk_body(command, "malformed_bulk_get", dict, "an object")
+    if body is None or isinstance(body, ServiceError):
+        return body
     keys = body.get("keys", [])
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         return ServiceError("malformed_bulk_get", {"reason": "cannot unmarshal keys into an array of strings"})

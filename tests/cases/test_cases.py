@@ -1,6 +1,5 @@
 """Runs every contract case of every service, over the socket and in process, in each dialect."""
 
-import http.client
 import importlib
 import importlib.util
 import inspect
@@ -12,6 +11,7 @@ import pytest
 from pytest_kvfake.contract.cases import Answer, Case, Sent, load_cases, run
 from pytest_kvfake.contract.document import DIALECTS, services
 from pytest_kvfake.fake import Fake
+from pytest_kvfake.transport.client import Client
 
 
 def fake_class(service: str) -> type[Fake]:
@@ -49,22 +49,7 @@ class FakeTarget:
 
 class SocketTarget(FakeTarget):
     def send(self, request: Sent) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.fake.port, timeout=20)
-        try:
-            connection.putrequest(request.method, request.target, skip_accept_encoding=True)
-            for name, value in request.headers:
-                connection.putheader(name, value.encode("utf-8"))
-            if request.chunked:
-                connection.putheader("Transfer-Encoding", "chunked")
-                connection.endheaders(iter([request.body]), encode_chunked=True)
-            else:
-                if request.body or request.method in {"PUT", "POST", "PATCH"}:
-                    connection.putheader("Content-Length", str(len(request.body)))
-                connection.endheaders(request.body or None)
-            response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
-        finally:
-            connection.close()
+        return Client(self.fake.origin).send(request)
 
 
 class RawURL(httpx.URL):
