@@ -76,6 +76,17 @@ class Apify(RuleBasedStateMachine):
         if name in self.stores:
             self.stores[name][key] = (value, kind, packed)
 
+    @rule(name=NAMES, key=KEYS, value=st.binary(max_size=6), applied=st.booleans())
+    def lose_the_answer_of_a_write(self, name, key, value, applied):
+        if name not in self.stores:
+            return
+        self.fake.faults.error("store_record", status=500, applied=applied)
+        path = f"/key-value-stores/~{name}/records/{key}"
+        assert self.ask("PUT", path, value, content_type="text/plain")[0] == 500
+        assert self.fake.journal.last.applied is applied
+        if applied:
+            self.stores[name][key] = (value, "text/plain", False)
+
     @rule(name=NAMES, key=KEYS)
     def delete(self, name, key):
         status, _, _ = self.ask("DELETE", f"/key-value-stores/~{name}/records/{key}")

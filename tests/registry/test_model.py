@@ -63,6 +63,16 @@ class Registry(RuleBasedStateMachine):
         status, body = self.ask("PUT", f"/{path}.data", value, **fields)
         assert (status, json.loads(body)) == expected
 
+    @rule(path=PATHS, value=st.binary(max_size=4), applied=st.booleans())
+    def lose_the_answer_of_a_write(self, path, value, applied):
+        self.fake.faults.error("write_data", status=500, applied=applied)
+        assert self.ask("PUT", f"/{path}.data", value)[0] == 500
+        assert self.fake.journal.last.applied is applied
+        if applied:
+            self.time += self.step
+            created = self.items[path][1] if path in self.items else self.time
+            self.items[path] = (value, created, self.time)
+
     @rule(path=PATHS, wish=CONDITIONS)
     def delete(self, path, wish):
         met, fields = self.condition(wish, path)
