@@ -8,7 +8,7 @@ import weakref
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar
 
 from pytest_kvfake.contract.document import Document, load
 from pytest_kvfake.engine.clock import Clock
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pytest_kvfake.transport.face import ServerFace
     from pytest_kvfake.transport.httpx import KVFakeTransport
 
-__all__ = ["Fake", "Snapshot", "open_fakes", "recent_fakes", "starts"]
+__all__ = ["Fake", "FakeOptions", "Snapshot", "open_fakes", "recent_fakes", "starts"]
 
 S = TypeVar("S", bound=State)
 
@@ -51,6 +51,21 @@ _NO_STATE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 _running: set[Fake[Any]] = set()  # holds them: a fake whose name is gone still listens, and is still verified
 _started: weakref.WeakSet[Fake[Any]] = weakref.WeakSet()
+
+
+class FakeOptions(TypedDict, total=False):
+    """What every `Fake` takes, for the signatures of those that take more; `Fake` explains each."""
+
+    seed: int | None
+    dialect: str
+    strict: str
+    host: str
+    port: int
+    advertised_host: str | None
+    wait_limit: float
+    journal_entries: int
+    journal_body_bytes: int
+    journal_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ from pytest_kvfake.fake import Fake
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from typing_extensions import Unpack
+
+    from pytest_kvfake.fake import FakeOptions
+
 __all__ = ["FakeApify"]
 
 _ACCOUNT_LEVELS = ("RESTRICTED", "ANYONE_WITH_ID_CAN_READ")
@@ -55,7 +59,7 @@ class FakeApify(Fake[ApifyState]):
     username = "janedoe"
     user_id = "BPWDBd7Z9c746JAnF"
 
-    def __init__(self, *, account_general_access: str = "RESTRICTED", **options: Any) -> None:
+    def __init__(self, *, account_general_access: str = "RESTRICTED", **options: Unpack[FakeOptions]) -> None:
         """Makes a fake that is not running yet.
 
         Args:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import EllipsisType
 
+    from typing_extensions import Unpack
+
+    from pytest_kvfake.fake import FakeOptions
     from pytest_kvfake.hive.state.hives import Switches
 
 __all__ = ["FakeHive"]
@@ -60,7 +63,7 @@ class FakeHive(Fake[HiveState]):
         app_id: str | EllipsisType | None = ...,
         api_key: str | EllipsisType | None = ...,
         errors: Mapping[str, Mapping[str, int | str]] | None = None,
-        **options: Any,
+        **options: Unpack[FakeOptions],
     ) -> None:
         """Makes a fake that is not running yet.
 

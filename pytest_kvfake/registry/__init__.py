@@ -19,6 +19,9 @@ from pytest_kvfake.registry.views import OrgsView, OrgView
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from typing_extensions import Unpack
+
+    from pytest_kvfake.fake import FakeOptions
     from pytest_kvfake.registry.state import Item
 
 __all__ = ["FakeRegistry"]
@@ -54,7 +57,7 @@ class FakeRegistry(Fake[RegistryState]):
 
     org = DEFAULT_ORG
 
-    def __init__(self, *, org_time_start: int = 0, org_time_step: int = 1, **options: Any) -> None:
+    def __init__(self, *, org_time_start: int = 0, org_time_step: int = 1, **options: Unpack[FakeOptions]) -> None:
         """Makes a fake that is not running yet.
 
         Args:
