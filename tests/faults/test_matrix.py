@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import inspect
 import io
+import json
 import socket
 import struct
 import wsgiref.util
@@ -334,5 +335,56 @@ def test_a_refusing_fake_is_reached_by_nobody(service: str, transport: str):
             assert len(fake.journal) == 0
         assert TRANSPORTS[transport](fake, sample.request)[0] == "answer"
         assert fake.port == port
+    finally:
+        fake.stop()
+
+
+def taking(kind: str) -> list[tuple[str, str]]:
+    """The operations of all services that take a kind that only some of them can."""
+    return [
+        (service, operation.name)
+        for service in BUILT
+        for operation in load(service).operations.values()
+        if kind not in operation.faults_not
+    ]
+
+
+def texts_in(value: Any) -> set[str]:
+    """Every text in a JSON value; whatever the keys of a bulk body are, they are among them."""
+    if isinstance(value, str):
+        return {value}
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {text for item in inner for text in texts_in(item)}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(("service", "operation"), taking("partial"))
+def test_a_partial_failure_of_all_keys_is_answered_and_changes_nothing(service: str, operation: str, transport: str):
+    sample = samples(service)[operation]
+    fake = prepared(service, sample)
+    try:
+        fault = fake.faults.partial(operation, texts_in(json.loads(sample.request.body)))
+        before = fake.world.state.dump()
+        came, status = TRANSPORTS[transport](fake, sample.request)
+        assert (came, status, fault.fired) == ("answer", 200, 1)
+        assert "partial" in (fake.journal.last.fault or "")
+        assert fake.journal.last.applied is True
+        assert fake.world.state.dump() == before
+    finally:
+        fake.stop()
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(("service", "operation"), taking("stale"))
+def test_a_stale_view_answers_and_says_so_in_the_journal(service: str, operation: str, transport: str):
+    sample = samples(service)[operation]
+    fake = prepared(service, sample)
+    try:
+        fake.faults.stale(operation)
+        answers = [TRANSPORTS[transport](fake, sample.request) for _ in range(2)]
+        assert answers[0] == answers[1]
+        assert answers[0][0] == "answer"
+        assert "stale" in f"{fake.journal.last.note} {fake.journal.last.fault}"
+        assert fake.journal.last.applied is None
     finally:
         fake.stop()
