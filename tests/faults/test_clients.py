@@ -141,3 +141,41 @@ def test_a_client_without_a_time_out_is_named(address: str, ns):
             )
         with pytest.raises(AssertionError, match=r"waited for 0.05 s \(wait_limit\).*Give the client a time-out"):
             fake.verify()
+
+
+STILL_ANSWERED = {
+    "error": lambda faults, operation: faults.error(operation, status=503),
+    "latency": lambda faults, operation: faults.latency(operation, 0.01, times=1),
+    "dribble": lambda faults, operation: faults.dribble(operation, 1e6),
+    "corrupt": lambda faults, operation: faults.corrupt(operation),
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize("library", RAISED)
+@pytest.mark.parametrize("kind", STILL_ANSWERED)
+def test_what_is_an_answer_raises_nothing_by_itself(*, kv: FakeCloudflare, address: str, kind, library, method: str):
+    fault = STILL_ANSWERED[kind](kv.faults, WRITE if method == "PUT" else READ)
+    library(method, address)
+    assert fault.fired == 1
+
+
+def test_a_dead_pooled_connection_is_met_by_each_library(kv: FakeCloudflare, address: str):
+    async def by_aiohttp_session() -> list[int]:
+        async with aiohttp.ClientSession(headers=HEADERS) as session:
+            return [(await session.get(address)).status for _ in range(2)]
+
+    with httpx.Client(headers=HEADERS) as pooled:
+        pooled.get(address)
+        kv.faults.stale_connection(READ)
+        with pytest.raises(httpx.TransportError):
+            pooled.get(address)
+    with requests.Session() as session:
+        session.get(address, headers=HEADERS)
+        kv.faults.stale_connection(READ)
+        with pytest.raises(requests.exceptions.ConnectionError):
+            session.get(address, headers=HEADERS)
+    # aiohttp repeats a GET on a dead pooled connection by itself.
+    fault = kv.faults.stale_connection(READ)
+    assert asyncio.run(by_aiohttp_session()) == [200, 200]
+    assert fault.fired == 1
