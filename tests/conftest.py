@@ -3,6 +3,8 @@
 import os
 from importlib.metadata import entry_points
 
+import httpcore  # noqa: F401 - httpx imports it late; inside an in-process run of pytester it would be forgotten again
+
 from pytest_kvfake.engine.conformance import CHECK_ANSWERS_VARIABLE
 
 # an environment variable, so that processes which a test starts check theirs too
