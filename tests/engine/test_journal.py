@@ -1,3 +1,4 @@
+import asyncio
 import threading
 import time
 
@@ -132,15 +133,15 @@ def test_an_open_exchange_is_not_waited_for():
         journal.wait_for("read", timeout=0.01)
 
 
-@pytest.mark.asyncio
-async def test_it_is_awaited_without_blocking_the_loop():
-    import asyncio
+def test_it_is_awaited_without_blocking_the_loop():
+    async def awaited():
+        journal = Journal()
+        waiting = asyncio.create_task(journal.wait_for_async("read", timeout=5))
+        await asyncio.sleep(0)
+        add(journal, "read")
+        return await waiting
 
-    journal = Journal()
-    waiting = asyncio.create_task(journal.wait_for_async("read", timeout=5))
-    await asyncio.sleep(0)
-    add(journal, "read")
-    assert len(await waiting) == 1
+    assert len(asyncio.run(awaited())) == 1
 
 
 def test_waiting_ends_as_soon_as_it_comes():
