@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from pytest_kvfake.contract.document import fill
 from pytest_kvfake.engine.jsontext import written
 from pytest_kvfake.engine.messages import Response
-from pytest_kvfake.engine.seed import identifier
+from pytest_kvfake.engine.seed import numbered
 from pytest_kvfake.engine.service import Context, Outcome, ServiceError
 
 __all__ = ["NOTHING", "Enveloped", "RawValue", "render"]
@@ -16,6 +16,8 @@ NOTHING = object()
 """The result of an operation that has none: ``{}`` or ``null``, as the dialect has it."""
 
 _JSON = ("content-type", "application/json")
+_OCTETS = ("content-type", "application/octet-stream")
+_SAME = (("cf-cache-status", "DYNAMIC"), ("server", "cloudflare"))
 
 
 class RawValue(NamedTuple):
@@ -36,12 +38,10 @@ def render(result: Outcome | ServiceError, context: Context) -> Response:
     """Makes the answer to a command."""
     if isinstance(result, ServiceError):
         return _failure(result, context)
-    if isinstance(result.result, RawValue):
-        headers = (("content-type", "application/octet-stream"), *result.headers, *_always(context))
-        return Response(result.status, headers, result.result.value)
-    return Response(
-        result.status, (_JSON, *result.headers, *_always(context)), written(_envelope(result.result, context))
-    )
+    outcome, status, headers = result
+    if isinstance(outcome, RawValue):
+        return Response(status, (_OCTETS, *headers, *_always(context)), outcome.value)
+    return Response(status, (_JSON, *headers, *_always(context)), written(_envelope(outcome, context)))
 
 
 def _envelope(result: Any, context: Context) -> dict[str, Any]:
@@ -83,5 +83,5 @@ def _failure(error: ServiceError, context: Context) -> Response:
 
 
 def _always(context: Context) -> tuple[tuple[str, str], ...]:
-    digits = identifier(context.seed, "ray", context.command.number, length=16)
-    return (("cf-ray", f"{digits}-HEL"), ("cf-cache-status", "DYNAMIC"), ("server", "cloudflare"))
+    digits = numbered(context.seed, "ray", context.command.number)
+    return (("cf-ray", f"{digits}-HEL"), *_SAME)

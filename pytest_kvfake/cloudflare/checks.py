@@ -7,6 +7,7 @@ Each check gives nothing or one error, and may leave what it has read in ``comma
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_kvfake.cloudflare.reading import BODY_READERS, QUERY_READERS
@@ -42,32 +43,31 @@ class Caller(NamedTuple):
 def normalise(request: Request, state: CloudflareState) -> Request:
     """Reads HEAD as GET, and collapses unencoded slashes inside a key; leading ones are dropped."""
     del state
-    method = "GET" if request.method == "HEAD" else request.method
-    path, mark, query = request.target.partition("?")
-    if "//" in path:
-        found = _KEY_PATH.fullmatch(path)
-        if found is not None:
-            path = found[1] + re.sub("/+", "/", found[2]).removeprefix("/")
-    if method is request.method and "//" not in request.target:
+    method, target = request.method, request.target
+    if "//" not in target and method != "HEAD":
         return request
-    return request.with_target(method, path + mark + query)
+    path, mark, query = target.partition("?")
+    found = _KEY_PATH.fullmatch(path) if "//" in path else None
+    if found is not None:
+        path = found[1] + re.sub("/+", "/", found[2]).removeprefix("/")
+    return request.with_target("GET" if method == "HEAD" else method, path + mark + query)
 
 
 def check_route(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
     """7003 for what leads nowhere, and the plain text for an empty key."""
     del state, now
-    path = command.request.path
     raw_account = command.raw_parameters.get("account_id")
     if command.operation is None:
-        found = _ACCOUNT_PATH.fullmatch(path)
+        found = _ACCOUNT_PATH.fullmatch(command.request.path)
         raw_account = found[1] if found is not None else None
     if raw_account is not None:
         account = normalised_id(percent_decoded(raw_account) or "")
         if account is None or "-" in raw_account:
-            return _not_routed(path)
+            return _not_routed(command.request.path)
         command.arguments["account"] = account
     if command.operation is None and not command.allowed:
-        return ServiceError("empty_key") if _EMPTY_KEY_PATH.fullmatch(path) else _unless_listing(command)
+        empty_key = _EMPTY_KEY_PATH.fullmatch(command.request.path)
+        return ServiceError("empty_key") if empty_key else _unless_listing(command)
     if command.raw_parameters.get("key_name") in _DOTS:
         return ServiceError("empty_key")
     return None
@@ -79,10 +79,10 @@ def check_credentials(state: CloudflareState, command: Command, now: float) -> S
     headers = command.request.headers
     authorization = headers.get("authorization")
     if authorization is not None:
-        found = _BEARER.fullmatch(authorization.strip())
-        if found is None:
+        caller = _bearer(authorization)
+        if caller is None:
             return ServiceError("invalid_authorization_header")
-        command.arguments["caller"] = Caller("token", found[1], _ANY)
+        command.arguments["caller"] = caller
         return None
     email, key = headers.get("x-auth-email"), headers.get("x-auth-key")
     if email is not None or key is not None:
@@ -99,6 +99,12 @@ def check_credentials(state: CloudflareState, command: Command, now: float) -> S
         command.arguments["caller"] = Caller("service", service_key, _ANY)
         return None
     return ServiceError("missing_credentials")
+
+
+@lru_cache(maxsize=64)
+def _bearer(authorization: str) -> Caller | None:
+    found = _BEARER.fullmatch(authorization.strip())
+    return None if found is None else Caller("token", found[1], _ANY)
 
 
 def check_permission(state: CloudflareState, command: Command, now: float) -> ServiceError | None:

@@ -25,6 +25,10 @@ _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 # The rank of a segment: the lower, the more literal.
 _LITERAL, _MIXED, _NARROWED, _ONE, _REST = range(5)
 
+# Suites ask for the same few paths again and again: so many are remembered, of so many characters at the most.
+_REMEMBERED = 1_024
+_REMEMBERED_LENGTH = 512
+
 
 class Match(NamedTuple):
     """An operation and its path parameters, still percent-encoded."""
@@ -93,8 +97,20 @@ class _Table:
         self.routes = routes
         self._most = max(route.template.count("/") for route in routes)
         self._by_slashes: dict[int, _Alternation] = {}
+        self._remembered: dict[str, Match | None] = {}
 
     def match(self, raw_path: str) -> Match | None:
+        remembered = self._remembered
+        found = remembered.get(raw_path, ...)
+        if found is ...:
+            found = self._search(raw_path)
+            if len(raw_path) <= _REMEMBERED_LENGTH:
+                if len(remembered) >= _REMEMBERED:
+                    remembered.clear()
+                remembered[raw_path] = found
+        return found
+
+    def _search(self, raw_path: str) -> Match | None:
         slashes = min(raw_path.count("/"), self._most + 1)
         alternation = self._by_slashes.get(slashes)
         if alternation is None:

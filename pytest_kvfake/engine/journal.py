@@ -39,26 +39,20 @@ class Exchange:
         by_service: False where the answer is not the service's: to broken framing, and for a bug of the fake.
     """
 
-    __slots__ = (
-        "_check",
-        "_size",
-        "_violations",
-        "applied",
-        "by_service",
-        "draw",
-        "duration",
-        "error",
-        "fault",
-        "key",
-        "note",
-        "number",
-        "operation",
-        "raw_parameters",
-        "request",
-        "response",
-        "time",
-        "wire",
-    )
+    # Most exchanges leave most of these as they are, so they are the class's and cost a request nothing.
+    raw_parameters: Mapping[str, str] = {}
+    response: Response | None = None
+    error: str | None = None
+    fault: str | None = None
+    applied: bool | None = None
+    wire: str | None = None
+    duration = 0.0
+    note: str | None = None
+    draw: float | None = None
+    by_service = True
+    _size = 0
+    _violations: tuple[Violation, ...] | None = None
+    _check: Callable[[Exchange], Iterable[Violation]] | None = None
 
     def __init__(self, number: int, operation: str | None, key: str | None, request: Request, time: float) -> None:
         self.number = number
@@ -66,19 +60,6 @@ class Exchange:
         self.key = key
         self.request = request
         self.time = time
-        self.raw_parameters: Mapping[str, str] = {}
-        self.response: Response | None = None
-        self.error: str | None = None
-        self.fault: str | None = None
-        self.applied: bool | None = None
-        self.wire: str | None = None
-        self.duration = 0.0
-        self.note: str | None = None
-        self.draw: float | None = None
-        self.by_service = True
-        self._size = 0
-        self._violations: tuple[Violation, ...] | None = None
-        self._check: Callable[[Exchange], Iterable[Violation]] | None = None
 
     @property
     def status(self) -> int | None:

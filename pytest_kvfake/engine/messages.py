@@ -137,7 +137,7 @@ class Request(NamedTuple):
     @property
     def path(self) -> str:
         """The target up to its first ``?``, still percent-encoded."""
-        return self.target.partition("?")[0]
+        return self.target if "?" not in self.target else self.target.partition("?")[0]
 
     @property
     def query(self) -> str:

@@ -59,7 +59,7 @@ def handle(world: World[S], head: Request, read_body: ReadBody) -> Delivery:
         What the transport has to do. The journal's entry is complete.
     """
     started = time.perf_counter()
-    if world.faults.refusing:
+    if world.faults.armed and world.faults.refusing:
         return Delivery(None, wire=WireFault("refuse"))  # a socket is closed by now; this is for in-process callers
     exchange: Exchange | None = None
     try:
@@ -98,17 +98,20 @@ def route(world: World[S], request: Request) -> Command:
 def open_journal(world: World[S], head: Request, command: Command | None) -> Exchange:
     """Makes the request visible to the test before anything is decided."""
     now = world.clock.now()
-    name = command.operation.name if command is not None and command.operation is not None else None
-    key = command.key if command is not None else None
-    exchange = world.journal.open(name, key, head, now)
-    if command is not None:
-        exchange.raw_parameters = command.raw_parameters
-        command.number = exchange.number
+    if command is None:
+        return world.journal.open(None, None, head, now)
+    operation = command.operation
+    exchange = world.journal.open(operation.name if operation is not None else None, command.key, head, now)
+    exchange.raw_parameters = command.raw_parameters
+    command.number = exchange.number
+    command.now = now
     return exchange
 
 
 def fault_on_head(world: World[S], command: Command, exchange: Exchange) -> Delivery | None:
     """Gives the delivery of a wire fault that acts before the body is read, if one is armed."""
+    if not world.faults.armed:
+        return None
     claimed = world.faults.claim("head", command)
     if claimed is None:
         return None
@@ -166,11 +169,9 @@ def decide(world: World[S], command: Command, exchange: Exchange) -> tuple[Outco
 
 def check(world: World[S], command: Command, checks: tuple[Check[S], ...]) -> ServiceError | Outcome | None:
     """Gives what checks, in the contract's order, answer by themselves: mostly a refusal."""
-    if not checks:
-        return None
-    now = world.clock.now()
+    state, now = world.state, command.now
     for one in checks:
-        answer = one(world.state, command, now)
+        answer = one(state, command, now)
         if answer is not None:
             return answer
     return None
@@ -178,6 +179,8 @@ def check(world: World[S], command: Command, checks: tuple[Check[S], ...]) -> Se
 
 def fault_before(world: World[S], command: Command, exchange: Exchange, phase: Phase) -> ServiceError | None:
     """Gives the error that a fault answers in the service's place, if one is armed."""
+    if not world.faults.armed:
+        return None
     claimed = world.faults.claim(phase, command)
     if claimed is None:
         return None
@@ -216,7 +219,8 @@ def apply(world: World[S], command: Command, exchange: Exchange, *, rehearsed: b
     changes = command.operation.changes
     with world.lock:
         saved = world.state.snapshot() if rehearsed and changes else None
-        result = step(world.state, command, world.clock.now())
+        command.now = world.clock.now()  # again: it may have waited for the lock
+        result = step(world.state, command, command.now)
         if saved is not None:
             world.state.restore(saved)
     if changes:
@@ -226,12 +230,10 @@ def apply(world: World[S], command: Command, exchange: Exchange, *, rehearsed: b
 
 def render(world: World[S], command: Command, result: Outcome | ServiceError) -> Response:
     """Makes an answer of an outcome or an error, in the service's own shape; adds the date."""
-    now = world.clock.now()
-    response = world.service.render(result, Context(world.document, command, now, world.seed))
-    stream = response.stream
+    status, headers, body, stream = world.service.render(result, Context(world.document, command, world.seed))
     if stream is not None:
         stream = partial(watched, world, command, stream)
-    return Response(response.status, (("date", http_date(int(now))), *response.headers), response.body, stream)
+    return Response(status, (("date", http_date(int(command.now))), *headers), body, stream)
 
 
 def watched(world: World[S], command: Command, stream: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:

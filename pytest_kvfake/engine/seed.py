@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import random
+from functools import lru_cache
 
-__all__ = ["ALPHANUMERIC", "draw", "identifier", "random_seed", "seed_of"]
+__all__ = ["ALPHANUMERIC", "draw", "identifier", "numbered", "random_seed", "seed_of"]
 
 ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _HEX = "0123456789abcdef"
+_MASK = (1 << 64) - 1
 
 
 def _digest(seed: int, name: tuple[str | int, ...], size: int) -> bytes:
@@ -32,6 +34,22 @@ def identifier(seed: int, *name: str | int, length: int, alphabet: str = _HEX) -
         return digest.hex()[:length]
     base = len(alphabet)
     return "".join(alphabet[int.from_bytes(digest[2 * i : 2 * i + 2], "big") % base] for i in range(length))
+
+
+def numbered(seed: int, name: str, number: int) -> str:
+    """Gives 16 hex digits that depend on seed, name and number alone: for what every answer needs one of.
+
+    It is the mix of SplitMix64, one to one in the number, and takes a fourth of an `identifier`'s time.
+    """
+    mixed = (_base(seed, name) + number * 0x9E3779B97F4A7C15) & _MASK
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
+    return f"{mixed ^ (mixed >> 31):016x}"
+
+
+@lru_cache(maxsize=64)
+def _base(seed: int, name: str) -> int:
+    return int.from_bytes(_digest(seed, (name,), 8), "big")
 
 
 def seed_of(text: str) -> int:

@@ -87,6 +87,10 @@ class Outcome(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+def _as_it_is(space: KeySpace[Any]) -> KeySpace[Any]:
+    return space
+
+
 class Command:
     """A request as far as it has been understood; it lives for one request.
 
@@ -96,25 +100,20 @@ class Command:
         raw_parameters: path parameters, percent-encoded.
         allowed: the methods that the path has, for a 405; only filled in when ``operation`` is None.
         number: the exchange's number in the journal.
+        now: seconds since the epoch on the fake's clock: when the request came, then when its state step ran.
         arguments: what the checks have read out of the request for the state step, by the contract's names.
         bulk_keys: the keys that a bulk request names in its body, as its check has read them.
         failing: those of them that a fault makes fail.
         view: gives a key space as this request sees it; steps reach every key space through it.
     """
 
-    __slots__ = (
-        "_key",
-        "_query",
-        "allowed",
-        "arguments",
-        "bulk_keys",
-        "failing",
-        "number",
-        "operation",
-        "raw_parameters",
-        "request",
-        "view",
-    )
+    # Most requests leave these as they are, so they are the class's and cost a request nothing.
+    now = 0.0
+    bulk_keys: Collection[str] = ()
+    failing: frozenset[str] = frozenset()
+    view: Callable[[KeySpace[Any]], Any] = staticmethod(_as_it_is)
+    _key: str | EllipsisType | None = ...
+    _query: Mapping[str, str] | None = None
 
     def __init__(
         self,
@@ -130,12 +129,7 @@ class Command:
         self.raw_parameters = raw_parameters
         self.allowed = allowed
         self.number = number
-        self._key: str | EllipsisType | None = ...
-        self._query: Mapping[str, str] | None = None
         self.arguments: dict[str, Any] = {}
-        self.bulk_keys: Collection[str] = ()
-        self.failing: frozenset[str] = frozenset()
-        self.view: Callable[[KeySpace[Any]], Any] = _as_it_is
 
     def parameter(self, name: str) -> str | None:
         """Gives a path parameter, decoded once as UTF-8; None when it cannot be."""
@@ -171,13 +165,11 @@ class Context(NamedTuple):
     Attributes:
         document: the contract in the running dialect.
         command: what was asked.
-        now: seconds since the epoch, on the fake's clock.
         seed: for ids that belong to one answer.
     """
 
     document: Document
     command: Command
-    now: float
     seed: int
 
 
@@ -212,10 +204,6 @@ class Service(Generic[S]):
     render: Callable[[Outcome | ServiceError, Context], Response]
     body_limit: Callable[[S, Command], int]
     gateway: tuple[Check[S], ...] = ()
-
-
-def _as_it_is(space: KeySpace[Any]) -> KeySpace[Any]:
-    return space
 
 
 def percent_decoded(raw: str) -> str | None:

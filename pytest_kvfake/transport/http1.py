@@ -62,7 +62,7 @@ REFUSALS: dict[str, tuple[int | None, str]] = {
 """Why bytes are no request that can be served: the status to answer (None: nothing), and what to tell a person."""
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # noqa: S105 - RFC 9110's word for a name
-_LINE = re.compile(rf"({_TOKEN}{{1,{METHOD_LIMIT}}}) ([^\x00-\x20\x7f]+) HTTP/1\.(\d)").fullmatch
+_LINE = re.compile(rf"({_TOKEN}{{1,{METHOD_LIMIT}}}) ([!-~\x80-\xff]+) HTTP/1\.(\d)").fullmatch
 _FIELDS = re.compile(rf"^({_TOKEN}+):[ \t]*([^\x00-\x08\n-\x1f\x7f]*)\r\n", re.MULTILINE).findall
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+").sub
 _METHOD_START = re.compile(rf"{_TOKEN}{{0,{METHOD_LIMIT}}}$|{_TOKEN}{{1,{METHOD_LIMIT}}} ").match
@@ -70,7 +70,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
 _BARE_LF = re.compile(r"(?<!\r)\n").search
 _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE).match
 _LENGTH = re.compile(rf"[0-9]{{1,{LENGTH_DIGITS}}}").fullmatch
-_FRAMING = ("content-length", "transfer-encoding", "connection")
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 _UNSENDABLE = str.maketrans("\r\n\0", "   ")
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 

@@ -57,6 +57,9 @@ class Faults:
 
     All calls raise `UnknownOperationError` for a ``where`` that does not exist and `UsageError` for what cannot
     be meant, and give the `Fault`: ``fired``, ``remove()``, a context manager.
+
+    Attributes:
+        armed: the faults that are armed, in the order in which they act.
     """
 
     def __init__(self, document: Document, clock: Clock, seed: int, limits: Callable[[], Any]) -> None:
@@ -64,7 +67,7 @@ class Faults:
         self._clock = clock
         self._seed = seed
         self._limits = limits
-        self._armed: list[Fault] = []
+        self.armed: tuple[Fault, ...] = ()
         self._count = 0
         self._lock = threading.Lock()
         self._refuse_connections: Callable[[], AbstractContextManager[None]] | None = None
@@ -73,7 +76,7 @@ class Faults:
         """Takes what refuses connections at the fake's socket, where it has one, and uses it for what is armed."""
         self._refuse_connections = refuse_connections
         if refuse_connections is not None:
-            for fault in self._armed:
+            for fault in self.armed:
                 if fault.kind.name == "refuse":
                     fault.hold(refuse_connections())
 
@@ -207,7 +210,7 @@ class Faults:
 
     def settle(self) -> None:
         """Makes everything visible everywhere that `stale` has held back."""
-        for fault in self._armed:
+        for fault in self.armed:
             if isinstance(fault.kind, StaleKind):
                 fault.kind.beliefs.settle()
 
@@ -266,14 +269,9 @@ class Faults:
     # What is armed, and what the pipeline asks
 
     @property
-    def armed(self) -> tuple[Fault, ...]:
-        """The faults that are armed, in the order in which they act."""
-        return tuple(self._armed)
-
-    @property
     def refusing(self) -> bool:
         """Whether connections are refused at the moment."""
-        return bool(self._armed) and any(fault.kind.name == "refuse" for fault in self._armed)
+        return bool(self.armed) and any(fault.kind.name == "refuse" for fault in self.armed)
 
     def clear(self) -> None:
         """Disarms all faults."""
@@ -282,12 +280,12 @@ class Faults:
 
     def claim(self, phase: Phase, command: Command) -> tuple[Fault, float | None] | None:
         """Gives the first fault of a phase that acts on a request, and counts it as fired."""
-        return next(self.claims(phase, command), None) if self._armed else None
+        return next(self.claims(phase, command), None) if self.armed else None
 
     def claims(self, phase: Phase, command: Command) -> Iterator[tuple[Fault, float | None]]:
         """Gives every fault of a phase that acts on a request, each counted as fired when it is given."""
         now = self._clock.now()
-        for fault in self._armed:
+        for fault in self.armed:
             if fault.kind.phase == phase and fault.fits(command, now):
                 with self._lock:
                     acts, drawn = fault.fires(command, self._seed, now)
@@ -310,7 +308,7 @@ class Faults:
 
         Whichever of them acts, all of them hear of what the request writes.
         """
-        beliefs = [fault.kind.beliefs for fault in self._armed if isinstance(fault.kind, StaleKind)]
+        beliefs = [fault.kind.beliefs for fault in self.armed if isinstance(fault.kind, StaleKind)]
         if not beliefs:
             return space
         kind = acting.kind if acting is not None else None
@@ -362,9 +360,9 @@ class Faults:
             self._count += 1
             names = frozenset(operation.name for operation in operations)
             fault = Fault(self._count, kind, where, names, schedule, remove=self._remove)
-            self._armed = [*self._armed, fault]
+            self.armed = (*self.armed, fault)
         return fault
 
     def _remove(self, fault: Fault) -> None:
         with self._lock:
-            self._armed = [armed for armed in self._armed if armed is not fault]
+            self.armed = tuple(armed for armed in self.armed if armed is not fault)
