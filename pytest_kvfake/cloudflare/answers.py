@@ -10,7 +10,7 @@ from pytest_kvfake.engine.messages import Response
 from pytest_kvfake.engine.seed import numbered
 from pytest_kvfake.engine.service import Context, Outcome, ServiceError
 
-__all__ = ["NOTHING", "Enveloped", "RawValue", "render"]
+__all__ = ["NOTHING", "Enveloped", "render"]
 
 NOTHING = object()
 """The result of an operation that has none: ``{}`` or ``null``, as the dialect has it."""
@@ -18,12 +18,6 @@ NOTHING = object()
 _JSON = ("content-type", "application/json")
 _OCTETS = ("content-type", "application/octet-stream")
 _SAME = (("cf-cache-status", "DYNAMIC"), ("server", "cloudflare"))
-
-
-class RawValue(NamedTuple):
-    """A stored value, which goes out without an envelope."""
-
-    value: bytes
 
 
 class Enveloped(NamedTuple):
@@ -35,12 +29,12 @@ class Enveloped(NamedTuple):
 
 
 def render(result: Outcome | ServiceError, context: Context) -> Response:
-    """Makes the answer to a command."""
+    """Makes the answer to a command: bytes are a stored value and go out without an envelope."""
     if isinstance(result, ServiceError):
         return _failure(result, context)
     outcome, status, headers = result
-    if isinstance(outcome, RawValue):
-        return Response(status, (_OCTETS, *headers, *_always(context)), outcome.value)
+    if isinstance(outcome, bytes):
+        return Response(status, (_OCTETS, *headers, *_always(context)), outcome)
     return Response(status, (_JSON, *headers, *_always(context)), written(_envelope(outcome, context)))
 
 

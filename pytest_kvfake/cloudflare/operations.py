@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_kvfake.cloudflare.answers import NOTHING, Enveloped, RawValue
+from pytest_kvfake.cloudflare.answers import NOTHING, Enveloped
 from pytest_kvfake.cloudflare.bulk import bulk_delete, bulk_get, bulk_write
 from pytest_kvfake.cloudflare.cursor import cursor_at
 from pytest_kvfake.cloudflare.finding import account_of, namespace_of, paged
@@ -109,7 +109,7 @@ def read_value(state: CloudflareState, command: Command, now: float) -> Outcome 
     if isinstance(entry, ServiceError):
         return entry
     headers = () if entry.expiration is None else (("expiration", str(entry.expiration)),)
-    return Outcome(RawValue(entry.value), headers=headers)
+    return Outcome(entry.value, headers=headers)
 
 
 def delete_value(state: CloudflareState, command: Command, now: float) -> Outcome | ServiceError:

@@ -6,7 +6,6 @@ import time
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from email.utils import formatdate
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_kvfake.errors import UsageError
@@ -112,7 +111,6 @@ def _checked(second: float) -> float:
     return second
 
 
-@lru_cache(maxsize=8)
 def http_date(second: int) -> str:
     """Gives a whole second since the epoch as an HTTP date (RFC 9110 section 5.6.7)."""
     return formatdate(second, usegmt=True)

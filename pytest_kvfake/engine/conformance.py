@@ -53,7 +53,7 @@ class Conformance:
         self._document = document
         self._found: list[Violation] = []
         self._unread: dict[int, Exchange] = {}
-        self._flawless: dict[tuple[str, str], tuple[Headers, Mapping[str, str]]] = {}
+        self._flawless: dict[tuple[str | None, str], tuple[Headers, Mapping[str, str]]] = {}
         self._expected = 0
         self._lock = threading.Lock()
 
@@ -64,8 +64,10 @@ class Conformance:
 
     def watch(self, exchange: Exchange) -> None:
         """Remembers an exchange that has been decided, to be checked when somebody looks."""
-        exchange.watch(self._check)
-        if self.active:
+        if self.strict == "off" and not self.answers:
+            exchange.watch(self._check)
+        elif self.answers or not self._seen_flawless(exchange):
+            exchange.watch(self._check)
             self._unread[exchange.number] = exchange
 
     def read(self) -> None:
@@ -144,17 +146,26 @@ class Conformance:
             if request.body_size > len(request.body) or (len(request.body) > _LARGEST_BODY and not self._thorough):
                 return []
             return self._request_violations(operation, exchange)
-        # Who asks again sends the same head, for which transport and router give the same objects.
-        asked, parts = (operation.name, request.target), (request.headers, exchange.raw_parameters)
-        known = self._flawless.get(asked)
-        if known is not None and known[0] is parts[0] and known[1] is parts[1]:
-            return []
         found = self._request_violations(operation, exchange)
         if not found:
             if len(self._flawless) >= _REMEMBERED:
                 self._flawless.clear()
-            self._flawless[asked] = parts
+            self._flawless[exchange.operation, request.target] = (request.headers, exchange.raw_parameters)
         return found
+
+    def _seen_flawless(self, exchange: Exchange) -> bool:
+        """Whether the same head without a body has been checked before.
+
+        Who asks again sends the same head, for which transport and router give the same objects.
+        """
+        request = exchange.request
+        known = self._flawless.get((exchange.operation, request.target))
+        return (
+            known is not None
+            and known[0] is request.headers
+            and known[1] is exchange.raw_parameters
+            and not request.body_size
+        )
 
     def _request_violations(self, operation: Operation, exchange: Exchange) -> list[Violation]:
         request = exchange.request

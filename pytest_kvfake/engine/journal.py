@@ -195,11 +195,12 @@ class Journal(Sequence[Exchange]):
             size = self._cut(exchange)
         dropped: list[Exchange] = []
         with self._lock:
-            if self._kept and exchange.number >= self._kept[0].number:
+            kept = self._kept
+            if kept and exchange.number >= kept[0].number:
                 exchange._size = size  # noqa: SLF001 - the journal's own bookkeeping
                 self._kept_bytes += size
-            while self._kept_bytes > self._bounds.total_bytes and len(self._kept) > 1:
-                dropped.append(self._oldest())
+                while self._kept_bytes > self._bounds.total_bytes and len(kept) > 1:
+                    dropped.append(self._oldest())
             if self._waiting:
                 self._changed.notify_all()
         for old in dropped:

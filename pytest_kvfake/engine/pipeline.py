@@ -12,7 +12,7 @@ and ``verify()`` raises it.
 from __future__ import annotations
 
 import time
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_kvfake.engine.clock import http_date
@@ -137,33 +137,55 @@ def receive(world: World[S], command: Command, exchange: Exchange, read_body: Re
 
 def decide(world: World[S], command: Command, exchange: Exchange) -> tuple[Outcome | ServiceError, WireKind | None]:
     """Gives what the service, or a fault in its place, makes of the request, and how its answer suffers."""
+    early = refuse(world, command, exchange)
+    if early is not None:
+        exchange.applied = unchanged(command)
+        exchange.error = early.name if isinstance(early, ServiceError) else None
+        return early, None
+    assert command.operation is not None, f"No check of {world.service.name} answered what no operation answers."
+    if world.faults.armed:
+        return apply_with_faults(world, command, exchange)
+    result = apply(world, command, exchange)
+    if isinstance(result, ServiceError):
+        exchange.error = result.name
+    return result, None
+
+
+def refuse(world: World[S], command: Command, exchange: Exchange) -> ServiceError | Outcome | None:
+    """Gives what comes before the state step: a check's answer, or that of a fault at its place among the checks."""
     service = world.service
-    early = (
+    return (
         check(world, command, service.gateway)
         or fault_before(world, command, exchange, "gateway")
         or check(world, command, service.checks)
         or fault_before(world, command, exchange, "before")
     )
-    if early is not None:
-        exchange.applied = unchanged(command)
-        exchange.error = early.name if isinstance(early, ServiceError) else None
-        return early, None
-    assert command.operation is not None, f"No check of {service.name} answered a request that no operation answers."
+
+
+def apply_with_faults(
+    world: World[S], command: Command, exchange: Exchange
+) -> tuple[Outcome | ServiceError, WireKind | None]:
+    """Carries out the state step under the faults that act on it, or on the answer to what it has changed.
+
+    Where the service itself refuses, they have not fired.
+    """
     partial = fault_in_step(world, command, exchange)
     claimed = world.faults.claim("after", command)
     kind = claimed[0].kind if claimed is not None else None
     rehearsed = isinstance(kind, WireKind) and kind.rehearsed
     result = apply(world, command, exchange, rehearsed=rehearsed)
-    refused = isinstance(result, ServiceError)
-    for one in (partial, claimed):
-        if one is not None and refused:
-            world.faults.give_back(one[0])
-        elif one is not None:
-            note_fault(exchange, one)
-    kind = None if refused else kind
-    result = kind.error if isinstance(kind, ErrorKind) else result
     if isinstance(result, ServiceError):
+        for one in (partial, claimed):
+            if one is not None:
+                world.faults.give_back(one[0])
         exchange.error = result.name
+        return result, None
+    for one in (partial, claimed):
+        if one is not None:
+            note_fault(exchange, one)
+    if isinstance(kind, ErrorKind):
+        exchange.error = kind.error.name
+        return kind.error, None
     return result, kind if isinstance(kind, WireKind) else None
 
 
@@ -194,8 +216,6 @@ def fault_before(world: World[S], command: Command, exchange: Exchange, phase: P
 
 def fault_in_step(world: World[S], command: Command, exchange: Exchange) -> tuple[Fault, float | None] | None:
     """Tells the state step which keys fail, for which it gives the fault, and what it sees of the key spaces."""
-    if not world.faults.armed:
-        return None
     claimed = world.faults.claim("step", command)
     if claimed is not None:
         kind = claimed[0].kind
@@ -233,7 +253,13 @@ def render(world: World[S], command: Command, result: Outcome | ServiceError) ->
     status, headers, body, stream = world.service.render(result, Context(world.document, command, world.seed))
     if stream is not None:
         stream = partial(watched, world, command, stream)
-    return Response(status, (("date", http_date(int(command.now))), *headers), body, stream)
+    return Response(status, (date_field(int(command.now)), *headers), body, stream)
+
+
+@lru_cache(maxsize=8)
+def date_field(second: int) -> tuple[str, str]:
+    """Gives the header that every answer of a second has."""
+    return ("date", http_date(second))
 
 
 def watched(world: World[S], command: Command, stream: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:

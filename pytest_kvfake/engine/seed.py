@@ -39,12 +39,9 @@ def identifier(seed: int, *name: str | int, length: int, alphabet: str = _HEX) -
 def numbered(seed: int, name: str, number: int) -> str:
     """Gives 16 hex digits that depend on seed, name and number alone: for what every answer needs one of.
 
-    It is the mix of SplitMix64, one to one in the number, and takes a fourth of an `identifier`'s time.
+    It is Fibonacci hashing, one to one in the number, and takes a tenth of an `identifier`'s time.
     """
-    mixed = (_base(seed, name) + number * 0x9E3779B97F4A7C15) & _MASK
-    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
-    return f"{mixed ^ (mixed >> 31):016x}"
+    return f"{_base(seed, name) + number * 0x9E3779B97F4A7C15 & _MASK:016x}"
 
 
 @lru_cache(maxsize=64)

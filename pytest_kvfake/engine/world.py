@@ -6,7 +6,6 @@ import logging
 import threading
 import traceback
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_kvfake.contract.coverage import recorder
@@ -77,11 +76,15 @@ class World(Generic[S]):
         self.waited: list[str] = []
         self.coverage = recorder(document.service, document.dialect)
         journal.on_drop = conformance.dropped
-        journal.on_close = partial(_log.info, "%s %s", service.name)
+        journal.on_close = self._logged
 
     def handle(self, head: Request, read_body: ReadBody) -> Delivery:
         """Answers one request; the only way in for every transport."""
         return pipeline.handle(self, head, read_body)
+
+    def _logged(self, exchange: Exchange) -> None:
+        if _log.isEnabledFor(logging.INFO):
+            _log.info("%s %s", self.service.name, exchange)
 
     def undelivered(self, number: int, reason: str) -> None:
         """Corrects what the journal says was put on the wire."""

@@ -129,7 +129,7 @@ class RequestParser:
         self._scanned = 0
         self._lined = False
         self._served = 0
-        self._block: str | None = None
+        self._block = b""
         self._fields: _Fields | None = None
 
     @property
@@ -163,15 +163,15 @@ class RequestParser:
         if end < 0:
             self._check_beginning()
             return None
-        line, _, block = buffer[: end + 2].decode("latin-1").partition("\r\n")
-        head = self._read(line, block)
+        cut = buffer.find(b"\r\n")
+        head = self._read(buffer[:cut].decode("latin-1"), buffer[cut + 2 : end + 2])
         self._buffer = buffer[end + 4 :]
         self._scanned = 0
         self._lined = False
         self._served += 1
         return head
 
-    def _read(self, line: str, block: str) -> Head:
+    def _read(self, line: str, block: bytes) -> Head:
         match = _LINE(line)
         if match is None:
             raise UnreadableError(_line_error(f"{line}\r\n".partition("\n")[0] + "\n"))
@@ -179,7 +179,7 @@ class RequestParser:
         # A client that keeps its connection mostly repeats its fields: an equal block is not read again.
         fields = self._fields
         if fields is None or block != self._block:
-            fields = self._fields = _read_fields(block)
+            fields = self._fields = _read_fields(block.decode("latin-1"))
             self._block = block
         http10 = minor == "0"
         if http10:
