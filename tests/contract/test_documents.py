@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from pytest_kvfake.contract.document import DIALECTS, overlaid, schemas_folder
+from pytest_kvfake.contract.document import DIALECTS, load, overlaid, schemas_folder
 
 FOLDER = schemas_folder()
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
@@ -385,3 +385,15 @@ def test_what_an_operation_does_not_take_has_a_reason(service):
         for kind in operation.get("x-kvfake", {}).get("faults", {}).get("not", ())
     }
     assert named == set(ours.get("fault_reasons", {}))
+
+
+@pytest.mark.parametrize("service", DOCUMENTS)
+def test_a_condition_without_a_documented_answer_is_taken_by_no_operation(service):
+    document = load(service)
+    documented = {
+        "storage_full": document.storage_error is not None,
+        "rate_limit": any(rule.per_seconds is not None for rule in document.limits.values()),
+    }
+    for kind, there_is_one in documented.items():
+        takers = [one.name for one in document.operations.values() if kind not in one.faults_not]
+        assert bool(takers) is there_is_one, kind

@@ -83,7 +83,7 @@ def test_exhausted_storage_refuses_what_stores_and_nothing_else(kv, ns, client):
 
 
 def test_an_operation_that_does_not_take_a_kind_says_so(kv):
-    with pytest.raises(UsageError, match=r"does not take the fault 'partial'\. Only the bulk operations name several"):
+    with pytest.raises(UsageError, match=r"does not take the fault 'partial'\. Only the answers of bulk writes"):
         kv.faults.partial("write_value", ["k"])
 
 

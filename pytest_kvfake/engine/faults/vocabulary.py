@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from pytest_kvfake.contract.document import Document, ErrorRule
+    from pytest_kvfake.contract.document import Document, ErrorRule, Operation
     from pytest_kvfake.engine.clock import Clock
     from pytest_kvfake.engine.faults.arming import When
     from pytest_kvfake.engine.faults.kinds import Phase
@@ -148,9 +148,10 @@ class Faults:
             requests: a smaller number for the test; else that of ``kv.limits``.
             **when: see `When`.
         """
+        self._takers("rate_limit", where)
         rules = {rule.name: rule for rule in self._document.limits.values() if rule.per_seconds is not None}
         if limit is None:
-            limit = next(iter(rules), "")
+            limit = next(iter(rules))
         if limit not in rules:
             raise UsageError(f"{self._document.service} documents no rate limit {limit!r}.{did_you_mean(limit, rules)}")
         rule = rules[limit]
@@ -164,9 +165,9 @@ class Faults:
 
     def storage_full(self, where: str = "WRITE", **when: Unpack[When]) -> Fault:
         """Refuses every write that stores something, as the service does when its storage is exhausted."""
+        self._takers("storage_full", where)
         name = self._document.storage_error
-        if name is None:
-            raise UsageError(f"{self._document.service} documents no error for an exhausted storage.")
+        assert name is not None  # else no operation takes it
         return self._arm(ErrorKind("storage_full", "before", ServiceError(name)), where, when, event=False)
 
     def partial(self, where: str, keys: Iterable[str] | str, **when: Unpack[When]) -> Fault:
@@ -326,7 +327,7 @@ class Faults:
         event: bool,
         when: When,
     ) -> Fault:
-        operations = takers(self._document, meant_operations(self._document, where), name, where)
+        operations = self._takers(name, where)
         rule = meant_error(self._document, where, operations, error, status)
         if applied and rule is not None and rule.more.get("never_applied"):
             raise UsageError(f"{rule.name} says that nothing was changed, so it cannot be sent with applied=True.")
@@ -347,8 +348,11 @@ class Faults:
         kind = WireKind(name, phase, WireFault(name, amount), rehearsed=phase == "after" and not applied)
         return self._arm(kind, where, when, event=True)
 
+    def _takers(self, kind: str, where: str) -> list[Operation]:
+        return takers(self._document, meant_operations(self._document, where), kind, where)
+
     def _arm(self, kind: Kind, where: str, when: When, *, event: bool) -> Fault:
-        operations = takers(self._document, meant_operations(self._document, where), kind.name, where)
+        operations = self._takers(kind.name, where)
         if isinstance(kind, ErrorKind) and kind.error.name is not None:
             operations = [operation for operation in operations if kind.error.name in operation.errors]
         if isinstance(kind, RateLimitKind):
