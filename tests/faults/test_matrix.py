@@ -26,7 +26,8 @@ import httpx
 import pytest
 
 from pytest_kvfake.contract.cases import Answer, Case, Sent, load_cases, run
-from pytest_kvfake.contract.document import load, services
+from pytest_kvfake.contract.document import load, schemas_folder, services
+from pytest_kvfake.engine.faults.vocabulary import Faults
 from pytest_kvfake.errors import KVFakeConnectionError, UsageError
 from pytest_kvfake.fake import Fake
 
@@ -219,6 +220,8 @@ KINDS = {
     "storage_full": Expected(lambda f, o, a: f.faults.storage_full(o), "answer", None, carried_out=False),
 }
 TAKE_APPLIED = {"error", "hang", "reset", "empty", "truncate", "wrong_length", "corrupt"}
+ELSEWHERE = {"refuse", "stale_connection", "partial", "stale"}
+"""The kinds that ask for more than one request, or for another one: each has a test of its own below."""
 # What an answer without a body cannot show: WSGI has nothing to cut, `http.client` forgives a head that lacks its
 # last line, and a length is only missed where a body is read.
 SILENT = {
@@ -292,6 +295,15 @@ def differs(fake: Fake, name: str, expected: Expected, *, fault, applied: bool, 
     elif exchange.applied is not None:
         problems.append(f"a read has applied={exchange.applied}")
     return problems
+
+
+def test_the_matrix_has_every_kind_of_the_vocabulary():
+    methods = (one for one in vars(Faults).items() if inspect.isfunction(one[1]) and not one[0].startswith("_"))
+    kinds = {name: method for name, method in methods if method.__annotations__.get("return") == "Fault"}
+    schema = json.loads((schemas_folder() / "x-kvfake.schema.json").read_text(encoding="utf-8"))
+    assert set(schema["$defs"]["fault_kind"]["enum"]) == kinds.keys()
+    assert KINDS.keys() | ELSEWHERE == kinds.keys()
+    assert {name for name, method in kinds.items() if "applied" in inspect.signature(method).parameters} == TAKE_APPLIED
 
 
 @pytest.mark.parametrize("service", BUILT)

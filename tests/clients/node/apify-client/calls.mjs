@@ -52,6 +52,7 @@ const carriedOut = async (client, [path, ...args]) => {
 const failed = (error) => ({
   error: error.constructor.name,
   status: error.statusCode ?? null,
+  code: error.code ?? null,
   type: error.type ?? null,
   message: error.message,
 });

@@ -32,7 +32,9 @@ for (const { hive, store, key, method, args } of calls) {
 
     outcomes.push({ result: result === undefined ? null : result })
   } catch (error) {
-    outcomes.push({ error: { code: error.code, message: error.message, status: error.status, body: error.body } })
+    const { code, message, status, body } = error
+
+    outcomes.push({ error: { name: error.constructor.name, code, message, status, body } })
   }
 }
 
