@@ -35,7 +35,7 @@ class Exchange:
         time: seconds since the epoch on the fake's clock.
         duration: real seconds from the head's arrival to the decision.
         note: what a person should know, such as the nearest documented operation.
-        draw: the number drawn for a fault with a probability.
+        draw: the number drawn for a fault with a probability, whether or not it then acted.
         by_service: False where the answer is not the service's: to broken framing, and for a bug of the fake.
     """
 
@@ -87,7 +87,8 @@ class Exchange:
         error = f" {self.error}" if self.error is not None else ""
         name = self.operation or f"{self.request.method} {redacted_target(self.request.target)}"
         note = f" ({shortened(self.note, 160)})" if self.note is not None else ""
-        return f"#{self.number} {name}{key} → {came}{error}{applied}{fault}{note}"
+        draw = f" draw={self.draw:.4f}" if self.draw is not None else ""
+        return f"#{self.number} {name}{key} → {came}{error}{applied}{fault}{draw}{note}"
 
     def __repr__(self) -> str:
         return f"<Exchange {self}>"
@@ -136,7 +137,7 @@ class Exchanges(Sequence[Exchange]):
 
     def __repr__(self) -> str:
         lines = "".join(f"\n  {exchange}" for exchange in self._exchanges)
-        return f"<{len(self)} exchanges{' of ' + self._described if self._described else ''}>{lines}"
+        return f"<{_counted(len(self))}{' of ' + self._described if self._described else ''}>{lines}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +357,7 @@ class Journal(Sequence[Exchange]):
         kept = self._snapshot()
         gone = f" ({self.dropped} dropped)" if self.dropped else ""
         shown = "".join(f"\n  {exchange}" for exchange in kept[-20:])
-        return f"<Journal of {self._total} exchanges{gone}>{shown}"
+        return f"<Journal of {_counted(self._total)}{gone}>{shown}"
 
     def _known(self, operation: str | None) -> None:
         if operation is not None and self._operations and operation not in self._operations:
@@ -407,6 +408,10 @@ class Journal(Sequence[Exchange]):
 
 def _size(exchange: Exchange) -> int:
     return len(exchange.request.body) + (len(exchange.response.body) if exchange.response is not None else 0)
+
+
+def _counted(exchanges: int) -> str:
+    return f"{exchanges} exchange{'' if exchanges == 1 else 's'}"
 
 
 def _nothing(exchange: Exchange) -> None:

@@ -285,6 +285,7 @@ def fault_after(
         assert isinstance(latency, LatencyKind)
         note_fault(exchange, claimed)
         delay += latency.delay(world.faults.draw(claimed[0], command) if latency.low < latency.high else 0.0)
+    exchange.draw = command.draw if exchange.draw is None else exchange.draw
     response = with_limit_headers(world, command, response)
     if kind is not None:
         exchange.wire = f"{response.status}, {kind.name}" if kind.name in _SENT else f"nothing ({kind.name})"

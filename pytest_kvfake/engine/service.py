@@ -104,6 +104,7 @@ class Command:
         arguments: what the checks have read out of the request for the state step, by the contract's names.
         bulk_keys: the keys that a bulk request names in its body, as its check has read them.
         failing: those of them that a fault makes fail.
+        draw: the number last drawn for a fault with a probability, whether or not it then acted.
         view: gives a key space as this request sees it; steps reach every key space through it.
     """
 
@@ -111,6 +112,7 @@ class Command:
     now = 0.0
     bulk_keys: Collection[str] = ()
     failing: frozenset[str] = frozenset()
+    draw: float | None = None
     view: Callable[[KeySpace[Any]], Any] = staticmethod(_as_it_is)
     _key: str | EllipsisType | None = ...
     _query: Mapping[str, str] | None = None

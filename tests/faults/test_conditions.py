@@ -4,7 +4,6 @@ import time
 
 import pytest
 
-from pytest_kvfake.cloudflare import FakeCloudflare
 from pytest_kvfake.errors import UsageError
 
 
@@ -156,17 +155,3 @@ def test_removing_the_fault_ends_the_lag(kv, ns, client):
     ns["k"] = b"1"
     fault.remove()
     assert client.read("k").status_code == 200
-
-
-def test_a_drawn_decision_does_not_depend_on_other_keys():
-    def statuses(order: str) -> dict[str, int]:
-        with FakeCloudflare(seed=5) as fake:
-            ns = fake.create_namespace("tests")
-            fake.faults.error("write_value", "rate_limited", probability=0.5)
-            import httpx
-
-            base = f"{fake.url}/accounts/{fake.account_id}/storage/kv/namespaces/{ns.id}/values"
-            with httpx.Client(transport=fake.httpx_transport(), headers={"Authorization": "Bearer t"}) as http:
-                return {key: http.put(f"{base}/{key}", content=b"v").status_code for key in order}
-
-    assert statuses("abcdefgh") == statuses("hgfedcba")

@@ -1,7 +1,11 @@
 """`faults.error`: which error is meant, when it acts, and what it leaves behind."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
 import pytest
 
+from pytest_kvfake.cloudflare import FakeCloudflare
 from pytest_kvfake.errors import UnknownFaultError, UnknownOperationError, UsageError
 
 
@@ -154,12 +158,39 @@ def test_a_read_has_nothing_to_apply(kv, client):
     assert kv.journal.last.applied is None
 
 
-def test_probability_replays_with_the_seed(kv, client):
+def drawn_statuses(seed: int, keys: str, *, threads: int) -> dict[str, list[int]]:
+    """The statuses of five writes of each key under a probability of one half; each key is one thread's."""
+    with FakeCloudflare(seed=seed) as kv, ThreadPoolExecutor(threads) as pool:
+        values = f"{kv.url}/accounts/{kv.account_id}/storage/kv/namespaces/{kv.create_namespace('tests').id}/values"
+        kv.faults.error("write_value", "rate_limited", probability=0.5)
+        with httpx.Client(transport=kv.httpx_transport(), headers={"Authorization": "Bearer t"}) as http:
+            five = pool.map(lambda key: [http.put(f"{values}/{key}").status_code for _ in range(5)], keys)
+            return dict(zip(keys, five, strict=True))
+
+
+def test_probability_replays_with_the_seed_whatever_the_threads_do():
+    one_by_one = drawn_statuses(5, "abcdefgh", threads=1)
+    assert {200, 429} == {status for five in one_by_one.values() for status in five}
+    assert drawn_statuses(5, "hgfedcba", threads=4) == one_by_one
+    assert drawn_statuses(6, "abcdefgh", threads=1) != one_by_one
+
+
+def test_the_draw_is_in_the_journal_whether_or_not_the_fault_acted(kv, client):
     kv.faults.error("write_value", "rate_limited", probability=0.5)
-    first = [client.write(f"k{number}").status_code for number in range(20)]
-    assert {200, 429} == set(first)
-    draws = [exchange.draw for exchange in kv.journal.of("write_value", fault="rate_limited")]
-    assert all(drawn is not None and drawn < 0.5 for drawn in draws)
+    for number in range(20):
+        client.write(f"k{number}")
+    by_status = {status: [one.draw for one in kv.journal.of(status=status)] for status in (429, 200)}
+    assert all(0 <= draw < 0.5 for draw in by_status[429])
+    assert all(0.5 <= draw < 1 for draw in by_status[200])
+    assert len(by_status[429]) + len(by_status[200]) == 20
+    assert f"draw={kv.journal.last.draw:.4f}" in str(kv.journal.last)
+
+
+def test_without_a_probability_nothing_is_drawn(kv, client):
+    kv.faults.error("write_value", "rate_limited")
+    client.write("k")
+    assert kv.journal.last.draw is None
+    assert "draw=" not in str(kv.journal.last)
 
 
 def test_a_handle_is_a_context_manager(kv, client):

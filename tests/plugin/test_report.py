@@ -77,6 +77,27 @@ def test_it_is_there_when_only_verify_failed(suite):
     ).stdout.fnmatch_lines(["E*VerificationError*", "*- kvfake -*", "*#1 list_namespaces → 429*"])
 
 
+def test_an_assertion_that_no_request_has_come_explains_itself(suite):
+    suite(
+        """
+        def test_it(kv_cloudflare):
+            ask(kv_cloudflare)
+            assert not kv_cloudflare.journal
+        """
+    ).stdout.fnmatch_lines(["E*assert not <Journal of 1 exchange>*#1 list_namespaces → 200"])
+
+
+def test_what_was_drawn_for_a_fault_is_there_with_the_seed(suite):
+    suite(
+        """
+        @pytest.mark.kvfake(seed=77)
+        def test_it(kv_cloudflare):
+            kv_cloudflare.faults.error("list_namespaces", "rate_limited", probability=1.0)
+            assert ask(kv_cloudflare) == 200
+        """
+    ).stdout.fnmatch_lines(["*- kvfake -*", "*--kvfake-seed=77*", "*#1 list_namespaces → 429 * draw=0.????"])
+
+
 def test_it_is_there_for_a_failure_without_a_traceback(suite):
     suite(
         """

@@ -192,11 +192,10 @@ class Fault:
         behind = self.met - schedule.after - 1
         if behind < 0 or behind % schedule.every:
             return False, None
-        drawn = self.drawn(command, seed)
-        if schedule.probability is not None and drawn >= schedule.probability:
-            return False, drawn
-        self.fired += 1
-        return True, drawn if schedule.probability is not None else None
+        drawn = None if schedule.probability is None else self.drawn(command, seed)
+        acts = schedule.probability is None or (drawn is not None and drawn < schedule.probability)
+        self.fired += acts
+        return acts, drawn
 
     def drawn(self, command: Command, seed: int) -> float:
         """Gives a number in ``[0, 1)`` of seed, fault, operation, key and how often that operation met that key."""

@@ -290,6 +290,8 @@ class Faults:
             if fault.kind.phase == phase and fault.fits(command, now):
                 with self._lock:
                     acts, drawn = fault.fires(command, self._seed, now)
+                if drawn is not None:
+                    command.draw = drawn
                 if acts:
                     yield fault, drawn
 
