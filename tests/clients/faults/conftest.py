@@ -47,6 +47,7 @@ def arm(faults: Faults, kind: str, operation: str, *, key: str, applied: bool) -
         "error": lambda: faults.error(status=500, **event),
         "latency": lambda: faults.latency(seconds=0.01, **here),
         "hang": lambda: faults.hang(**event),
+        # Other processes cannot be told when to go on, so the request for LAST itself ends all connections.
         "refuse": lambda: faults.hang(operation, key=LAST, times=None, when=lambda _: bool(faults.refuse())),
         "reset": lambda: faults.reset(**event),
         "empty": lambda: faults.empty(**event),
