@@ -15,7 +15,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness import CLIENT_CORE, pin
+from benchmarks.harness import CLIENT_CORE, on_core
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,8 +156,6 @@ def _carry_out(order: dict[str, Any], known: dict[str, list[Connection]], bodies
 
 def main() -> None:
     """Carries out orders until its input ends."""
-    core = pin(CLIENT_CORE)
-    print(json.dumps({"core": core}), flush=True)
     known: dict[str, list[Connection]] = {}
     bodies: dict[str, bytes] = {}
     for line in sys.stdin:
@@ -182,7 +180,6 @@ class Client:
         assert process.stdin is not None
         assert process.stdout is not None
         self._in, self._out = process.stdin, process.stdout
-        self.core = json.loads(self._out.readline())["core"]
 
     def prepare(
         self, name: str, port: int, request: bytes, *, connections: int = 1, padding: int = 0, end: str = ""
@@ -229,10 +226,12 @@ class Client:
 
 
 @contextmanager
-def client() -> Iterator[Client]:
-    """Starts the client's process, and ends it."""
+def client(place: int = CLIENT_CORE) -> Iterator[Client]:
+    """Starts the client's process on a core, and ends it."""
     command = [sys.executable, "-m", "benchmarks.client"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with on_core(place):
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with process:
         try:
             yield Client(process)
         finally:

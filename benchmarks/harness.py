@@ -7,12 +7,13 @@ import platform
 import statistics
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 CLIENT_CORE, SERVER_CORE = 0, 1
 """Places in the list of cores that this process may use."""
@@ -167,22 +168,24 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def pin(place: int) -> int | None:
-    """Binds this process to one of its cores; gives its number, or None where the system cannot or has only one."""
-    if not hasattr(os, "sched_setaffinity"):
-        return None
-    cores = sorted(os.sched_getaffinity(0))
+@contextmanager
+def on_core(place: int) -> Iterator[None]:
+    """Binds processes that are started in the block to one of our cores, where the system can and there are several."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if len(cores) < 2:
-        return None
-    core = cores[place % len(cores)]
-    os.sched_setaffinity(0, {core})
-    return core
+        yield
+        return
+    os.sched_setaffinity(0, {cores[place % len(cores)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, set(cores))
 
 
 def machine() -> dict[str, Any]:
     """What the numbers depend on."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    pinned = f"client on core {cores[CLIENT_CORE]}, server on core {cores[SERVER_CORE]}" if len(cores) > 1 else "no"
+    pinned = f"server on core {cores[SERVER_CORE]}" if len(cores) > 1 else "no"
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",

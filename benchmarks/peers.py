@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.harness import SERVER_CORE, pin
+from benchmarks.harness import SERVER_CORE, on_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -156,9 +156,10 @@ def server(name: str, *, download: bool = True) -> Iterator[Server]:
     module = _MODULES.get(name)
     if module is not None and find_spec(module) is None:
         raise MissingPeerError(f"{module} is not installed (pip install -e '.[bench]')")
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    pipe = subprocess.PIPE
+    with on_core(SERVER_CORE):
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    with process:
         assert process.stdout is not None
         assert process.stdin is not None
         try:
@@ -218,5 +219,4 @@ def _cache() -> Path:
 
 
 if __name__ == "__main__":
-    pin(SERVER_CORE)
     SERVERS[sys.argv[1]]()

@@ -6,14 +6,26 @@ import json
 import statistics
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.client import Client, client, request_bytes
-from benchmarks.harness import Row, Sizes, at_least, at_most, interleaved, memory_of, progress, ratio, skipped
+from benchmarks.harness import (
+    CLIENT_CORE,
+    SERVER_CORE,
+    Row,
+    Sizes,
+    at_least,
+    at_most,
+    interleaved,
+    memory_of,
+    progress,
+    ratio,
+    skipped,
+)
 from benchmarks.peers import TITLES, MissingPeerError, Server, server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SLOW = {"httpserver": 10, "moto": 20, "miniflare": 10}
 """A slow peer makes so many times fewer requests a round."""
@@ -26,39 +38,55 @@ GROWTH_LIMIT = 1.05
 
 
 def get_rows(sizes: Sizes) -> Iterator[Row]:
-    """GET of 100 bytes, kept alive where the peer keeps it, 16 headers, each server in a process of its own."""
+    """GET of 100 bytes, kept alive where the peer keeps it, 16 headers, each server in a process of its own.
+
+    The budgets speak of client and server on one core: there the time is what the two compute. On a core each, every
+    request wakes a sleeping core twice, which takes the same from everybody and, on a virtual machine, more than an
+    answer does; that is told, and not judged.
+    """
     with ExitStack() as stack:
-        asking = stack.enter_context(client())
+        together, apart = stack.enter_context(client(SERVER_CORE)), stack.enter_context(client(CLIENT_CORE))
         missing: dict[str, str] = {}
         there = []
         for name in ("kvfake", "raw", *LIMITS):
             progress(f"get: {name} starts")
             try:
                 one = stack.enter_context(server(name, download=sizes.name != "tiny"))
-                asking.prepare(name, one.port, request_bytes("GET", one.target, one.port))
+                for asking in (together, apart):
+                    asking.prepare(name, one.port, request_bytes("GET", one.target, one.port))
                 there.append(name)
             except (MissingPeerError, RuntimeError) as why:
                 missing[name] = str(why)
         if "kvfake" not in there:
             raise RuntimeError(missing["kvfake"])
         counts = {name: max(1, sizes.requests // SLOW.get(name, 1)) for name in there}
-        progress(f"get: {sizes.rounds} rounds of {counts}")
-        taken = interleaved({name: partial(asking.run, name, counts[name]) for name in there}, sizes.rounds)
+        for asking in (together, apart):
+            progress(f"get: {sizes.rounds} rounds of {counts}")
+            taken = interleaved({name: partial(asking.run, name, counts[name]) for name in there}, sizes.rounds)
+            yield from _get_rows(taken, missing, judged=asking is together)
+
+
+def _get_rows(taken: Mapping[str, list[float]], missing: Mapping[str, str], *, judged: bool) -> Iterator[Row]:
     ours = taken["kvfake"]
+    what = "GET 100 B" if judged else "GET 100 B, a core each"
     shown = f"ours {statistics.median(ours) * 1e6:.1f} µs"
-    yield Row("get", "GET 100 B", statistics.median(ours) * 1e6, "µs", detail=shown, raw={"seconds": ours})
+    yield Row("get", what, statistics.median(ours) * 1e6, "µs", detail=shown, raw={"seconds": ours})
     for name in ("raw", *LIMITS):
-        what = f"GET 100 B, ours : {TITLES[name]}" if name == "raw" else f"GET 100 B, {TITLES[name]} : ours"
+        compared = f"{what}, ours : {TITLES[name]}" if name == "raw" else f"{what}, {TITLES[name]} : ours"
         if name in missing:
-            yield skipped("get", what, missing[name])
+            yield skipped("get", compared, missing[name])
             continue
         peer = taken[name]
-        detail = f"{shown}, peer {statistics.median(peer) * 1e6:.1f} µs"
         above, below = (ours, peer) if name == "raw" else (peer, ours)
         found = ratio(above, below)
-        judged = partial(at_most, limit=RAW_LIMIT) if name == "raw" else partial(at_least, limit=LIMITS[name])
-        more = {"unit": "x", "detail": detail, "raw": {"seconds": peer}, "spread": found.quartiles}
-        yield judged("get", what, found.median, **more)
+        detail = f"{shown}, peer {statistics.median(peer) * 1e6:.1f} µs"
+        more: dict[str, Any] = {"detail": detail, "raw": {"seconds": peer}, "spread": found.quartiles}
+        if not judged:
+            yield Row("get", compared, found.median, "x", **more)
+        elif name == "raw":
+            yield at_most("get", compared, found.median, RAW_LIMIT, "x", **more)
+        else:
+            yield at_least("get", compared, found.median, LIMITS[name], "x", **more)
 
 
 def connection_rows(sizes: Sizes) -> Iterator[Row]:
