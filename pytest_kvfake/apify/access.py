@@ -76,7 +76,7 @@ def token_of(headers: Mapping[str, str], query: Mapping[str, str]) -> str:
 
 def reference_of(state: ApifyState, command: Command, caller: Caller) -> Reference | ServiceError:
     """Finds the store that a path means, directly or as the default store of a run."""
-    given = {name: command.parameter(name) for name in command.raw_parameters if name != "recordKey"}
+    given = {name: command.parameters[name] for name in command.raw_parameters if name != "recordKey"}
     if None in given.values():
         return ServiceError("malformed_path")
     text = given.get("storeId")

@@ -68,14 +68,14 @@ class Preflight:
     verbs: tuple[str, ...]
 
 
-def render(result: Outcome | ServiceError, context: Context) -> Response:
+def render(result: Outcome | ServiceError, command: Command, context: Context) -> Response:
     """Makes the answer to a command."""
-    always = _always(context)
+    always = _always(command, context)
     if isinstance(result, ServiceError):
-        return _failure(result, context, always)
+        return _failure(result, command, context, always)
     given, status, headers = result.result, result.status, result.headers
     if isinstance(given, Served):
-        return _served(given, context.command, (*headers, *always))
+        return _served(given, command, (*headers, *always))
     if isinstance(given, Archive):
         fields = (("content-type", "application/zip"), *headers, *always)
         return Response(status, fields, stream=lambda: archive_of(given.records))
@@ -110,12 +110,12 @@ def _served(served: Served, command: Command, headers: Fields) -> Response:
     return Response(200, (*fields, *headers), b"" if served.silent else body)
 
 
-def _failure(error: ServiceError, context: Context, always: Fields) -> Response:
+def _failure(error: ServiceError, command: Command, context: Context, always: Fields) -> Response:
     if error.name is None:
         assert error.status is not None
         return Response(error.status, (*error.headers.items(), *always))
     rule = context.document.errors[error.name]
-    values = {**rule.example, "limit": _rate(context), **error.values}
+    values = {**rule.example, "limit": _rate(command, context), **error.values}
     headers = {name: fill(template, values) for name, template in rule.headers.items()}
     fields = (*(headers | dict(error.headers)).items(), *always)
     if rule.code is None:
@@ -123,13 +123,12 @@ def _failure(error: ServiceError, context: Context, always: Fields) -> Response:
     return _json(rule.status, {"error": {"type": rule.code, "message": rule.text(values)}}, fields)
 
 
-def _always(context: Context) -> Fields:
-    return (("x-ratelimit-limit", str(_rate(context))), *_constants(context.document))
+def _always(command: Command, context: Context) -> Fields:
+    return (("x-ratelimit-limit", str(_rate(command, context))), *_constants(context.document))
 
 
-def _rate(context: Context) -> int:
+def _rate(command: Command, context: Context) -> int:
     """Requests per second that the path is told of: records have more."""
-    command = context.command
     known = command.operation is not None or command.allowed
     name = "record_requests_per_second" if known and is_record_path(command.request.path) else "requests_per_second"
     return context.document.limits[name].value

@@ -193,7 +193,7 @@ def get_current_user(state: ApifyState, command: Command, now: float) -> Outcome
 def get_user(state: ApifyState, command: Command, now: float) -> Outcome | ServiceError:
     """GET /v2/users/{userId}: by id or name; needs no token."""
     del now
-    asked = command.parameter("userId")
+    asked = command.parameters["userId"]
     if asked is None:
         return ServiceError("malformed_path")
     user = state.users.get(asked) or state.user_named(asked)

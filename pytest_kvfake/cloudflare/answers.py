@@ -8,7 +8,7 @@ from pytest_kvfake.contract.document import fill
 from pytest_kvfake.engine.jsontext import written
 from pytest_kvfake.engine.messages import Response
 from pytest_kvfake.engine.seed import numbered
-from pytest_kvfake.engine.service import Context, Outcome, ServiceError
+from pytest_kvfake.engine.service import Command, Context, Outcome, ServiceError
 
 __all__ = ["NOTHING", "Enveloped", "render"]
 
@@ -28,14 +28,14 @@ class Enveloped(NamedTuple):
     messages: tuple[dict[str, Any], ...] = ()
 
 
-def render(result: Outcome | ServiceError, context: Context) -> Response:
+def render(result: Outcome | ServiceError, command: Command, context: Context) -> Response:
     """Makes the answer to a command: bytes are a stored value and go out without an envelope."""
     if isinstance(result, ServiceError):
-        return _failure(result, context)
+        return _failure(result, command, context)
     outcome, status, headers = result
     if isinstance(outcome, bytes):
-        return Response(status, (_OCTETS, *headers, *_always(context)), outcome)
-    return Response(status, (_JSON, *headers, *_always(context)), written(_envelope(outcome, context)))
+        return Response(status, (_OCTETS, *headers, *_always(command, context)), outcome)
+    return Response(status, (_JSON, *headers, *_always(command, context)), written(_envelope(outcome, context)))
 
 
 def _envelope(result: Any, context: Context) -> dict[str, Any]:
@@ -51,18 +51,18 @@ def _envelope(result: Any, context: Context) -> dict[str, Any]:
     return body
 
 
-def _failure(error: ServiceError, context: Context) -> Response:
-    command, document = context.command, context.document
+def _failure(error: ServiceError, command: Command, context: Context) -> Response:
+    document = context.document
     if error.name is None:
         assert error.status is not None
-        return Response(error.status, (*error.headers.items(), *_always(context)))
+        return Response(error.status, (*error.headers.items(), *_always(command, context)))
     rule = document.errors[error.name]
     settings = command.operation.settings if command.operation is not None else {}
     values = {"verb": settings.get("verb", ""), "method": command.request.method, **error.values}
     headers = {name: fill(template, {**rule.example, **values}) for name, template in rule.headers.items()}
     headers |= error.headers
     if rule.body is not None:
-        sent = (("content-type", rule.body["content_type"]), *headers.items(), *_always(context))
+        sent = (("content-type", rule.body["content_type"]), *headers.items(), *_always(command, context))
         return Response(rule.status, sent, rule.body["text"].encode())
     one: dict[str, Any] = {"code": rule.code, "message": rule.text(values)}
     if "chain" in rule.more:
@@ -73,9 +73,9 @@ def _failure(error: ServiceError, context: Context) -> Response:
         body = {"success": False, "errors": [one], "messages": [], "result": result}
     else:
         body = {"result": result, "success": False, "errors": [one], "messages": []}
-    return Response(rule.status, (_JSON, *headers.items(), *_always(context)), written(body))
+    return Response(rule.status, (_JSON, *headers.items(), *_always(command, context)), written(body))
 
 
-def _always(context: Context) -> tuple[tuple[str, str], ...]:
-    digits = numbered(context.seed, "ray", context.command.number)
+def _always(command: Command, context: Context) -> tuple[tuple[str, str], ...]:
+    digits = numbered(context.seed, "ray", command.number)
     return (("cf-ray", f"{digits}-HEL"), *_SAME)

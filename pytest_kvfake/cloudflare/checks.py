@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_kvfake.cloudflare.reading import BODY_READERS, QUERY_READERS
 from pytest_kvfake.cloudflare.state import CloudflareState, Token, normalised_id
-from pytest_kvfake.engine.service import Command, ServiceError, percent_decoded
+from pytest_kvfake.contract.router import percent_decoded
+from pytest_kvfake.engine.service import Command, ServiceError
 
 if TYPE_CHECKING:
     from pytest_kvfake.engine.messages import Request
@@ -56,12 +57,13 @@ def normalise(request: Request, state: CloudflareState) -> Request:
 def check_route(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
     """7003 for what leads nowhere, and the plain text for an empty key."""
     del state, now
-    raw_account = command.raw_parameters.get("account_id")
+    raw_account, sent = command.raw_parameters.get("account_id"), command.parameters.get("account_id")
     if command.operation is None:
         found = _ACCOUNT_PATH.fullmatch(command.request.path)
         raw_account = found[1] if found is not None else None
+        sent = None if raw_account is None else percent_decoded(raw_account)
     if raw_account is not None:
-        account = normalised_id(percent_decoded(raw_account) or "")
+        account = normalised_id(sent or "")
         if account is None or "-" in raw_account:
             return _not_routed(command.request.path)
         command.arguments["account"] = account
@@ -140,7 +142,7 @@ def check_namespace_id(state: CloudflareState, command: Command, now: float) -> 
     raw = command.raw_parameters.get("namespace_id")
     if raw is None:
         return None
-    sent = command.parameter("namespace_id")
+    sent = command.parameters["namespace_id"]
     namespace = normalised_id(sent or "")
     if namespace is None:
         return ServiceError("invalid_namespace_id", {"namespace_id": raw if sent is None else sent})

@@ -21,7 +21,8 @@ def account_of(state: CloudflareState, command: Command) -> Account:
 
 def namespace_of(state: CloudflareState, command: Command) -> Namespace | ServiceError:
     """Gives the namespace of the path, or 10013."""
-    found = account_of(state, command).namespaces.get(command.arguments["namespace"])
+    arguments = command.arguments
+    found = state.account(arguments["account"]).namespaces.get(arguments["namespace"])
     return found if found is not None else ServiceError("namespace_not_found")
 
 

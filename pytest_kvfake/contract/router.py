@@ -3,7 +3,7 @@
 Where two templates of a method meet, the more literal one *counted from the last segment* wins: read from the
 left, ``GET /hive/{hive}/key-value/{key}`` would win over ``GET /hive/{hive}/{type}/keys``. A service may have
 several roots: a path that fits a more literal root belongs to that one alone, whether or not an operation is
-there. Nothing is decoded here, and HEAD is never added by itself.
+there. Parameters are decoded when their segment has been found, never before, and HEAD is never added by itself.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import re
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from pytest_kvfake.contract.document import Document, Operation, Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Match", "Router"]
+__all__ = ["Match", "Router", "percent_decoded"]
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
@@ -31,10 +32,19 @@ _REMEMBERED_LENGTH = 512
 
 
 class Match(NamedTuple):
-    """An operation and its path parameters, still percent-encoded."""
+    """What a path asks for.
+
+    Attributes:
+        operation: that answers there.
+        raw: its path parameters, percent-encoded as they came.
+        parameters: the same, each decoded once as UTF-8; None for one that cannot be.
+        key: that of them which names a key, decoded; None where there is none.
+    """
 
     operation: Operation
-    parameters: Mapping[str, str]
+    raw: Mapping[str, str]
+    parameters: Mapping[str, str | None]
+    key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +78,21 @@ class Router:
             method: _Table([route for route in self.routes if route.operation.method == method])
             for method in dict.fromkeys(operation.method for operation in document.operations.values())
         }
+        self._remembered: dict[str, dict[str, Match | None]] = {method: {} for method in self._by_method}
 
     def match(self, method: str, raw_path: str) -> Match | None:
         """Gives the operation that answers ``method`` at a raw path, or None."""
-        table = self._by_method.get(method)
-        return None if table is None else table.match(raw_path)
+        remembered = self._remembered.get(method)
+        if remembered is None:
+            return None
+        found = remembered.get(raw_path, ...)
+        if found is ...:
+            found = self._by_method[method].match(raw_path)
+            if len(raw_path) <= _REMEMBERED_LENGTH:
+                if len(remembered) >= _REMEMBERED:
+                    remembered.clear()
+                remembered[raw_path] = found
+        return found
 
     def allowed(self, raw_path: str) -> tuple[str, ...]:
         """Gives the methods that have an operation at a raw path, in the document's order."""
@@ -97,20 +117,8 @@ class _Table:
         self.routes = routes
         self._most = max(route.template.count("/") for route in routes)
         self._by_slashes: dict[int, _Alternation] = {}
-        self._remembered: dict[str, Match | None] = {}
 
     def match(self, raw_path: str) -> Match | None:
-        remembered = self._remembered
-        found = remembered.get(raw_path, ...)
-        if found is ...:
-            found = self._search(raw_path)
-            if len(raw_path) <= _REMEMBERED_LENGTH:
-                if len(remembered) >= _REMEMBERED:
-                    remembered.clear()
-                remembered[raw_path] = found
-        return found
-
-    def _search(self, raw_path: str) -> Match | None:
         slashes = min(raw_path.count("/"), self._most + 1)
         alternation = self._by_slashes.get(slashes)
         if alternation is None:
@@ -137,7 +145,9 @@ class _Alternation:
         index = found.lastindex
         assert index is not None  # every alternative is a group that closes last
         operation, places = self._targets[index]
-        return Match(operation, {name: found[group] for name, group in places})
+        raw = {name: found[group] for name, group in places}
+        parameters = {name: percent_decoded(text) for name, text in raw.items()}
+        return Match(operation, raw, parameters, None if operation.key is None else parameters.get(operation.key))
 
 
 def _forms_before(server: Mapping[str, Any], document: Document) -> str:
@@ -234,3 +244,24 @@ def _segment(segment: str, parameters: Mapping[str, Parameter]) -> tuple[str | N
         text = _PLACEHOLDER.sub("0", segment)
         return text, text
     return None, str(parameters[found[1]].schema.get("enum", ("0",))[0])
+
+
+def percent_decoded(raw: str) -> str | None:
+    """Decodes one path segment once, as UTF-8; None when an escape is broken or the bytes are not UTF-8.
+
+    The raw text may hold bytes above 127 as the transport read them (one character a byte); they count as
+    the UTF-8 bytes that they are on the wire.
+    """
+    if "%" not in raw and raw.isascii():
+        return raw
+    pieces = raw.split("%")
+    if any(len(piece) < 2 or not _is_hex(piece[:2]) for piece in pieces[1:]):
+        return None
+    try:
+        return unquote_to_bytes(raw.encode("latin-1")).decode("utf-8")
+    except (UnicodeDecodeError, UnicodeEncodeError):
+        return None
+
+
+def _is_hex(pair: str) -> bool:
+    return all(character in "0123456789abcdefABCDEF" for character in pair)

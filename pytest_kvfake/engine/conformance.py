@@ -12,7 +12,6 @@ from pytest_kvfake.contract.validation import Violation, check_answer, check_req
 from pytest_kvfake.engine import codecs
 from pytest_kvfake.engine.messages import Headers, Request, is_bodyless
 from pytest_kvfake.engine.multipart import boundary_of, fields_of
-from pytest_kvfake.engine.service import percent_decoded
 from pytest_kvfake.errors import ContractViolationError, OptionError, did_you_mean
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Conformance:
         self._document = document
         self._found: list[Violation] = []
         self._unread: dict[int, Exchange] = {}
-        self._flawless: dict[tuple[str | None, str], tuple[Headers, Mapping[str, str]]] = {}
+        self._flawless: dict[tuple[str | None, str], tuple[Headers, Mapping[str, str | None]]] = {}
         self._expected = 0
         self._lock = threading.Lock()
 
@@ -150,7 +149,7 @@ class Conformance:
         if not found:
             if len(self._flawless) >= _REMEMBERED:
                 self._flawless.clear()
-            self._flawless[exchange.operation, request.target] = (request.headers, exchange.raw_parameters)
+            self._flawless[exchange.operation, request.target] = (request.headers, exchange.parameters)
         return found
 
     def _seen_flawless(self, exchange: Exchange) -> bool:
@@ -163,7 +162,7 @@ class Conformance:
         return (
             known is not None
             and known[0] is request.headers
-            and known[1] is exchange.raw_parameters
+            and known[1] is exchange.parameters
             and not request.body_size
         )
 
@@ -173,7 +172,7 @@ class Conformance:
         return check_request(
             self._document,
             operation,
-            path={name: percent_decoded(raw) for name, raw in exchange.raw_parameters.items()},
+            path=exchange.parameters,
             query=request.query,
             headers=request.headers,
             media_type=media_type,

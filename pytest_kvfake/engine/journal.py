@@ -25,7 +25,7 @@ class Exchange:
         number: from 1, in the order of arrival.
         operation: its name; None when the request met none.
         key: the key that its path names.
-        raw_parameters: its path parameters, percent-encoded.
+        parameters: its path parameters, decoded; None for one that cannot be.
         request: as sent; a long body is cut, ``body_size`` is what came.
         response: as decided, before a wire fault; None while it is open and where nothing was answered.
         error: the catalogue name of the error that was answered.
@@ -40,7 +40,7 @@ class Exchange:
     """
 
     # Most exchanges leave most of these as they are, so they are the class's and cost a request nothing.
-    raw_parameters: Mapping[str, str] = {}
+    parameters: Mapping[str, str | None] = {}
     response: Response | None = None
     error: str | None = None
     fault: str | None = None

@@ -28,7 +28,7 @@ from pytest_kvfake.engine.messages import (
     Response,
     WireFault,
 )
-from pytest_kvfake.engine.service import Check, Command, Context, Outcome, ServiceError, State
+from pytest_kvfake.engine.service import Check, Command, Outcome, ServiceError, State
 from pytest_kvfake.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ def handle(world: World[S], head: Request, read_body: ReadBody) -> Delivery:
         return Delivery(None, wire=WireFault("refuse"))  # a socket is closed by now; this is for in-process callers
     exchange: Exchange | None = None
     try:
-        command = route(world, normalise(world, head))
+        command = route(world, world.service.normalise(head, world.state))
         exchange = open_journal(world, head, command)
-        delivery = fault_on_head(world, command, exchange)
+        delivery = fault_on_head(world, command, exchange) if world.faults.armed else None
         if delivery is None:
             receive(world, command, exchange, read_body)
             result, broken = decide(world, command, exchange)
@@ -81,18 +81,11 @@ def handle(world: World[S], head: Request, read_body: ReadBody) -> Delivery:
     return close_journal(world, exchange, delivery, started)
 
 
-def normalise(world: World[S], head: Request) -> Request:
-    """Gives the request as the service reads it: verb overrides, slashes, roots."""
-    return world.service.normalise(head, world.state)
-
-
 def route(world: World[S], request: Request) -> Command:
     """Finds the operation; without one the command carries the methods that the path has."""
-    path = request.path
+    path = request.target.partition("?")[0]
     found = world.router.match(request.method, path)
-    if found is not None:
-        return Command(found.operation, request, found.parameters)
-    return Command(None, request, {}, allowed=world.router.allowed(path))
+    return Command(request, found, allowed=() if found is not None else world.router.allowed(path))
 
 
 def open_journal(world: World[S], head: Request, command: Command | None) -> Exchange:
@@ -102,7 +95,7 @@ def open_journal(world: World[S], head: Request, command: Command | None) -> Exc
         return world.journal.open(None, None, head, now)
     operation = command.operation
     exchange = world.journal.open(operation.name if operation is not None else None, command.key, head, now)
-    exchange.raw_parameters = command.raw_parameters
+    exchange.parameters = command.parameters
     command.number = exchange.number
     command.now = now
     return exchange
@@ -110,8 +103,6 @@ def open_journal(world: World[S], head: Request, command: Command | None) -> Exc
 
 def fault_on_head(world: World[S], command: Command, exchange: Exchange) -> Delivery | None:
     """Gives the delivery of a wire fault that acts before the body is read, if one is armed."""
-    if not world.faults.armed:
-        return None
     claimed = world.faults.claim("head", command)
     if claimed is None:
         return None
@@ -153,6 +144,8 @@ def decide(world: World[S], command: Command, exchange: Exchange) -> tuple[Outco
 
 def refuse(world: World[S], command: Command, exchange: Exchange) -> ServiceError | Outcome | None:
     """Gives what comes before the state step: a check's answer, or that of a fault at its place among the checks."""
+    if not world.faults.armed:
+        return check(world, command, world.checks)
     service = world.service
     return (
         check(world, command, service.gateway)
@@ -201,8 +194,6 @@ def check(world: World[S], command: Command, checks: tuple[Check[S], ...]) -> Se
 
 def fault_before(world: World[S], command: Command, exchange: Exchange, phase: Phase) -> ServiceError | None:
     """Gives the error that a fault answers in the service's place, if one is armed."""
-    if not world.faults.armed:
-        return None
     claimed = world.faults.claim(phase, command)
     if claimed is None:
         return None
@@ -250,7 +241,7 @@ def apply(world: World[S], command: Command, exchange: Exchange, *, rehearsed: b
 
 def render(world: World[S], command: Command, result: Outcome | ServiceError) -> Response:
     """Makes an answer of an outcome or an error, in the service's own shape; adds the date."""
-    status, headers, body, stream = world.service.render(result, Context(world.document, command, world.seed))
+    status, headers, body, stream = world.service.render(result, command, world.context)
     if stream is not None:
         stream = partial(watched, world, command, stream)
     return Response(status, (date_field(int(command.now)), *headers), body, stream)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from types import EllipsisType
 
     from pytest_kvfake.contract.document import Document, Operation
+    from pytest_kvfake.contract.router import Match
     from pytest_kvfake.engine.keyspace import KeySpace
     from pytest_kvfake.engine.messages import Request, Response
 
@@ -24,7 +24,6 @@ __all__ = [
     "ServiceError",
     "State",
     "Step",
-    "percent_decoded",
 ]
 
 Json = Any
@@ -98,6 +97,8 @@ class Command:
         operation: what is asked for; None when no template of the contract fits.
         request: as normalised; its body is there once it has been received.
         raw_parameters: path parameters, percent-encoded.
+        parameters: the same, decoded; None for one that cannot be.
+        key: the key that the path names, decoded; None where there is none.
         allowed: the methods that the path has, for a 405; only filled in when ``operation`` is None.
         number: the exchange's number in the journal.
         now: seconds since the epoch on the fake's clock: when the request came, then when its state step ran.
@@ -109,33 +110,25 @@ class Command:
     """
 
     # Most requests leave these as they are, so they are the class's and cost a request nothing.
+    operation: Operation | None = None
+    raw_parameters: Mapping[str, str] = {}
+    parameters: Mapping[str, str | None] = {}
+    key: str | None = None
+    number = 0
     now = 0.0
     bulk_keys: Collection[str] = ()
     failing: frozenset[str] = frozenset()
     draw: float | None = None
     view: Callable[[KeySpace[Any]], Any] = staticmethod(_as_it_is)
-    _key: str | EllipsisType | None = ...
     _query: Mapping[str, str] | None = None
 
-    def __init__(
-        self,
-        operation: Operation | None,
-        request: Request,
-        raw_parameters: Mapping[str, str],
-        *,
-        allowed: tuple[str, ...] = (),
-        number: int = 0,
-    ) -> None:
-        self.operation = operation
+    def __init__(self, request: Request, found: Match | None = None, *, allowed: tuple[str, ...] = ()) -> None:
+        """Takes the request as normalised, and what the router has found for it."""
         self.request = request
-        self.raw_parameters = raw_parameters
         self.allowed = allowed
-        self.number = number
         self.arguments: dict[str, Any] = {}
-
-    def parameter(self, name: str) -> str | None:
-        """Gives a path parameter, decoded once as UTF-8; None when it cannot be."""
-        return percent_decoded(self.raw_parameters[name])
+        if found is not None:
+            self.operation, self.raw_parameters, self.parameters, self.key = found
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -148,30 +141,20 @@ class Command:
         return self._query
 
     @property
-    def key(self) -> str | None:
-        """The key that the request names in its path, decoded; None where there is none."""
-        if self._key is ...:
-            name = self.operation.key if self.operation is not None else None
-            self._key = self.parameter(name) if name is not None and name in self.raw_parameters else None
-        return self._key
-
-    @property
     def keys(self) -> Collection[str]:
         """The keys that the request names, in its path or in a bulk body."""
         return self.bulk_keys or (() if self.key is None else (self.key,))
 
 
 class Context(NamedTuple):
-    """What rendering may depend on, beside the result.
+    """What rendering may depend on, beside the command and its result; one for each fake.
 
     Attributes:
         document: the contract in the running dialect.
-        command: what was asked.
         seed: for ids that belong to one answer.
     """
 
     document: Document
-    command: Command
     seed: int
 
 
@@ -203,27 +186,6 @@ class Service(Generic[S]):
     normalise: Callable[[Request, S], Request]
     checks: tuple[Check[S], ...]
     steps: Mapping[str, Step[S]]
-    render: Callable[[Outcome | ServiceError, Context], Response]
+    render: Callable[[Outcome | ServiceError, Command, Context], Response]
     body_limit: Callable[[S, Command], int]
     gateway: tuple[Check[S], ...] = ()
-
-
-def percent_decoded(raw: str) -> str | None:
-    """Decodes one path segment once, as UTF-8; None when an escape is broken or the bytes are not UTF-8.
-
-    The raw text may hold bytes above 127 as the transport read them (one character a byte); they count as
-    the UTF-8 bytes that they are on the wire.
-    """
-    if "%" not in raw and raw.isascii():
-        return raw
-    pieces = raw.split("%")
-    if any(len(piece) < 2 or not _is_hex(piece[:2]) for piece in pieces[1:]):
-        return None
-    try:
-        return unquote_to_bytes(raw.encode("latin-1")).decode("utf-8")
-    except (UnicodeDecodeError, UnicodeEncodeError):
-        return None
-
-
-def _is_hex(pair: str) -> bool:
-    return all(character in "0123456789abcdefABCDEF" for character in pair)

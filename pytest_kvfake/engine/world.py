@@ -6,6 +6,7 @@ import logging
 import threading
 import traceback
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_kvfake.contract.coverage import recorder
@@ -13,10 +14,12 @@ from pytest_kvfake.contract.router import Router
 from pytest_kvfake.engine import pipeline
 from pytest_kvfake.engine.faults.vocabulary import Faults
 from pytest_kvfake.engine.messages import Delivery, Headers, ReadBody, Request, Response
-from pytest_kvfake.engine.service import Service, ServiceError, State
+from pytest_kvfake.engine.service import Context, Service, ServiceError, State
 from pytest_kvfake.errors import RuleError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_kvfake.contract.document import Document
     from pytest_kvfake.engine.clock import Clock
     from pytest_kvfake.engine.conformance import Conformance
@@ -45,6 +48,9 @@ class World(Generic[S]):
     """One fake: its contract, state, clock, journal, faults. It fulfils `messages.Endpoint`.
 
     Attributes:
+        checks: all of the service's, those of its gateway first.
+        context: what rendering may depend on, beside command and result.
+        handle: answers one request; the only way in for every transport.
         lock: held by every state step, and by users who look at the state.
         bugs: unexpected exceptions, for ``verify()``.
         waited: exchanges whose client waited until ``wait_limit``.
@@ -71,16 +77,15 @@ class World(Generic[S]):
         self.journal = journal
         self.conformance = conformance
         self.faults = Faults(document, clock, seed, lambda: self.state.limits)
+        self.checks = service.gateway + service.checks
+        self.context = Context(document, seed)
         self.lock = threading.RLock()
         self.bugs: list[Bug] = []
         self.waited: list[str] = []
         self.coverage = recorder(document.service, document.dialect)
+        self.handle: Callable[[Request, ReadBody], Delivery] = partial(pipeline.handle, self)
         journal.on_drop = conformance.dropped
         journal.on_close = self._logged
-
-    def handle(self, head: Request, read_body: ReadBody) -> Delivery:
-        """Answers one request; the only way in for every transport."""
-        return pipeline.handle(self, head, read_body)
 
     def _logged(self, exchange: Exchange) -> None:
         if _log.isEnabledFor(logging.INFO):

@@ -10,7 +10,7 @@ from pytest_kvfake.engine.messages import Response
 from pytest_kvfake.engine.service import ServiceError
 
 if TYPE_CHECKING:
-    from pytest_kvfake.engine.service import Context, Outcome
+    from pytest_kvfake.engine.service import Command, Context, Outcome
 
 __all__ = ["PREFLIGHT", "render"]
 
@@ -20,12 +20,12 @@ PREFLIGHT = object()
 _JSON = ("content-type", "application/json")
 
 
-def render(result: Outcome | ServiceError, context: Context) -> Response:
+def render(result: Outcome | ServiceError, command: Command, context: Context) -> Response:
     """Makes the answer to a command; an outcome's result is a JSON text, or None for an answer without a body."""
     answers = context.document.answers
     always = tuple(answers["headers"].items())
     if isinstance(result, ServiceError):
-        return _failure(result, context, always)
+        return _failure(result, command, context, always)
     if result.result is PREFLIGHT:
         return Response(result.status, (*always, *answers["preflight_headers"].items()))
     if result.result is None:
@@ -33,12 +33,12 @@ def render(result: Outcome | ServiceError, context: Context) -> Response:
     return Response(result.status, (_JSON, *always), result.result.encode("utf-8"))
 
 
-def _failure(error: ServiceError, context: Context, always: tuple[tuple[str, str], ...]) -> Response:
+def _failure(error: ServiceError, command: Command, context: Context, always: tuple[tuple[str, str], ...]) -> Response:
     if error.name is None:
         assert error.status is not None
         return Response(error.status, (*error.headers.items(), *always))
     rule = context.document.errors[error.name]
-    values = {"method": context.command.request.method, **error.values}
+    values = {"method": command.request.method, **error.values}
     headers = {name: fill(text, {**rule.example, **values}) for name, text in rule.headers.items()} | dict(
         error.headers
     )

@@ -71,7 +71,7 @@ def check_application(state: HiveState, command: Command, now: float) -> Service
     """401 for another application's id or key, where the path has them."""
     del now
     for name, ours in (("app_id", state.app_id), ("api_key", state.api_key)):
-        if name in command.raw_parameters and ours is not None and command.parameter(name) != ours:
+        if name in command.raw_parameters and ours is not None and command.parameters[name] != ours:
             return ServiceError("wrong_application")
     return None
 
@@ -90,7 +90,7 @@ def check_names(state: HiveState, command: Command, now: float) -> ServiceError 
     del state, now
     for name in ("hive", "key", "field"):
         if name in command.raw_parameters:
-            decoded = command.parameter(name)
+            decoded = command.parameters[name]
             if decoded is None:
                 return invalid(name, "must be percent-encoded UTF-8").error
             command.arguments[name] = decoded

@@ -11,15 +11,16 @@ from pytest_kvfake.engine.service import ServiceError
 from pytest_kvfake.registry.state import Item
 
 if TYPE_CHECKING:
-    from pytest_kvfake.engine.service import Context, Outcome
+    from pytest_kvfake.engine.service import Command, Context, Outcome
 
 __all__ = ["render"]
 
 _JSON = ("content-type", "application/json")
 
 
-def render(result: Outcome | ServiceError, context: Context) -> Response:
+def render(result: Outcome | ServiceError, command: Command, context: Context) -> Response:
     """Makes the answer to a command."""
+    del command
     if isinstance(result, ServiceError):
         return _failure(result, context)
     sent = result.result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_kvfake.engine.service import percent_decoded
+from pytest_kvfake.contract.router import percent_decoded
 
 __all__ = ["is_org_name", "is_path", "is_shaped", "normalised_path"]
 

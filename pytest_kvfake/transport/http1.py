@@ -71,6 +71,7 @@ _BARE_LF = re.compile(r"(?<!\r)\n").search
 _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE).match
 _LENGTH = re.compile(rf"[0-9]{{1,{LENGTH_DIGITS}}}").fullmatch
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
+_WITHOUT_LENGTH = frozenset({204, 304})
 _UNSENDABLE = str.maketrans("\r\n\0", "   ")
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
@@ -341,10 +342,11 @@ def answer_fields(
         length: what Content-Length says, where that is not the body's own length.
     """
     fields = [field for field in response.headers if field[0].lower() not in _FRAMING]
+    status = response.status
     if length is not None:
         fields.append(("Content-Length", str(length)))
-    elif is_bodyless("GET", response.status):
-        pass  # RFC 9110 section 8.6: no length
+    elif status in _WITHOUT_LENGTH or status < 200:
+        pass  # RFC 9110 section 8.6
     elif response.stream is None:
         fields.append(("Content-Length", str(len(response.body))))
     elif not http10:

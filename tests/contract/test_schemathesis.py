@@ -78,14 +78,14 @@ class Learner:
             root = root_of(request.target.partition("?")[0], match)
             kept = {name: text for name, text in request.headers if name.lower() not in {"content-type", "accept"}}
             if root is not None:
-                self.found[match.operation.name] = Footing(self.given, self.names, root, dict(match.parameters), kept)
+                self.found[match.operation.name] = Footing(self.given, self.names, root, dict(match.raw), kept)
         return answer
 
 
 def root_of(path: str, match) -> str | None:
     for template in match.operation.templates[:1]:
         filled = template
-        for name, raw in match.parameters.items():
+        for name, raw in match.raw.items():
             filled = filled.replace(f"{{{name}}}", raw)
         if path.endswith(filled):
             return path.removesuffix(filled)
@@ -184,7 +184,7 @@ def test_a_wrong_status_would_be_found(in_process):
     fake.conformance.answers = False
     right = fake.world.service
     fake.world.service = dataclasses.replace(
-        right, render=lambda result, context: Response(203, *right.render(result, context)[1:])
+        right, render=lambda *given: Response(203, *right.render(*given)[1:])
     )
     operation = next(
         one for result in schema_of("cloudflare").get_all_operations()

@@ -249,18 +249,18 @@ def broken(fake, *, render=None, steps=None):
     service = fake.world.service
     if render is not None:
         right = service.render
-        service = dataclasses.replace(service, render=lambda result, context: render(right, result, context))
+        service = dataclasses.replace(service, render=lambda *given: render(right, *given))
     if steps is not None:
         service = dataclasses.replace(service, steps={**service.steps, **steps(service.steps)})
     fake.world.service = service
 
 
-def changed(status=None, body=None, headers=None, when=lambda context, result: True):
+def changed(status=None, body=None, headers=None, when=lambda command, result: True):
     """A rendering that damages the answers which ``when`` names."""
 
-    def render(right, result, context):
-        answer = right(result, context)
-        if not when(context, result):
+    def render(right, result, command, context):
+        answer = right(result, command, context)
+        if not when(command, result):
             return answer
         kept = [(name, value) for name, value in answer.headers if name not in (headers or {})]
         new = [(name, value) for name, value in (headers or {}).items() if value is not None]
@@ -272,11 +272,11 @@ def changed(status=None, body=None, headers=None, when=lambda context, result: T
 
 
 def is_error(name):
-    return lambda context, result: isinstance(result, ServiceError) and result.name == name
+    return lambda command, result: isinstance(result, ServiceError) and result.name == name
 
 
 def is_operation(name):
-    return lambda context, result: isinstance(result, Outcome) and context.command.operation.name == name
+    return lambda command, result: isinstance(result, Outcome) and command.operation.name == name
 
 
 def without(*way):

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_kvfake.contract.router import percent_decoded
 from pytest_kvfake.engine.jsontext import parsed, written
 from pytest_kvfake.engine.messages import Headers, body_of, is_bodyless
 from pytest_kvfake.engine.multipart import boundary_of, fields_of
-from pytest_kvfake.engine.service import percent_decoded
 
 
 def test_headers_are_found_without_regard_to_case():
