@@ -22,7 +22,7 @@ from pytest_kvfake.contract.router import Router
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Answer", "Case", "Sent", "Target", "load_cases", "run"]
+__all__ = ["Answer", "Case", "Sent", "Target", "filled", "load_cases", "run"]
 
 Json = Any
 
@@ -42,6 +42,7 @@ class Case:
         certainty: ``documented``, ``observed``, ``client`` or ``inferred``.
         dialects: those in which it holds.
         needs: what only our own fake can arrange.
+        client: whose requests the steps are, ``name`` and ``calls``; None where they are nobody's in particular.
         raw: the case as it stands in the file.
         names: what its placeholders stand for.
         defaults: clock, headers and given of the file.
@@ -53,6 +54,7 @@ class Case:
     certainty: str
     dialects: tuple[str, ...]
     needs: tuple[str, ...]
+    client: Mapping[str, Json] | None
     raw: Mapping[str, Json]
     names: Mapping[str, Json]
     defaults: Mapping[str, Json]
@@ -111,6 +113,7 @@ def load_cases(service: str) -> list[Case]:
             certainty=raw["certainty"],
             dialects=tuple(raw.get("dialects", DIALECTS)),
             needs=tuple(raw.get("needs", ())),
+            client=raw.get("client"),
             raw=raw,
             names=file.get("names", {}),
             defaults=file.get("defaults", {}),
@@ -131,6 +134,20 @@ def run(case: Case, target: Target, document: Document) -> list[str]:
         What was not as expected, in sentences; empty when all was.
     """
     return list(_Run(case, target, document).problems())
+
+
+def filled(value: Json, names: Mapping[str, Json]) -> Json:
+    """Puts what names stand for into every text of a JSON value, as the case files have it."""
+    if isinstance(value, str):
+        whole = _NAME.fullmatch(value)
+        if whole is not None and whole[3] in names:
+            return names[whole[3]]
+        return _NAME.sub(lambda found: _replaced(found, names), value)
+    if isinstance(value, list):
+        return [filled(item, names) for item in value]
+    if isinstance(value, dict):
+        return {filled(name, names): filled(item, names) for name, item in value.items()}
+    return value
 
 
 class _Run:
@@ -239,24 +256,7 @@ class _Run:
         return b"".join(pieces) + f"--{_BOUNDARY}--\r\n".encode()
 
     def filled(self, value: Json) -> Json:
-        if isinstance(value, str):
-            whole = _NAME.fullmatch(value)
-            if whole is not None and whole[3] in self.names:
-                return self.names[whole[3]]
-            return _NAME.sub(self.replaced, value)
-        if isinstance(value, list):
-            return [self.filled(item) for item in value]
-        if isinstance(value, dict):
-            return {self.filled(name): self.filled(item) for name, item in value.items()}
-        return value
-
-    def replaced(self, found: re.Match[str]) -> str:
-        if found[0] in {"{{", "}}"}:
-            return found[0][0]
-        if found[2] is not None:
-            return found[1] * int(found[2])
-        known = self.names.get(found[3])
-        return found[0] if known is None else str(known)
+        return filled(value, self.names)
 
     def unmet(self, expect: Mapping[str, Json], request: Sent, answer: Answer) -> Iterator[str]:
         expected = expect.get("status")
@@ -320,6 +320,15 @@ class _Run:
             if checks[kind]()
             else f"body {kind} {json.dumps(self.filled(value), ensure_ascii=False)[:300]} expected"
         )
+
+
+def _replaced(found: re.Match[str], names: Mapping[str, Json]) -> str:
+    if found[0] in {"{{", "}}"}:
+        return found[0][0]
+    if found[2] is not None:
+        return found[1] * int(found[2])
+    known = names.get(found[3])
+    return found[0] if known is None else str(known)
 
 
 def _by_dialect(value: Json) -> bool:

@@ -1,4 +1,8 @@
-"""What the tests of real clients share: Node projects, installed once and kept outside the repository."""
+"""What the tests of real clients share.
+
+`sent_as` holds what a client really sends against the contract case that says so; Node projects are installed once
+and kept outside the repository.
+"""
 
 import hashlib
 import json
@@ -6,16 +10,104 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from email import message_from_bytes
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from pytest_kvfake.contract.cases import Answer, Case, Sent, filled, load_cases, run
+from pytest_kvfake.transport.client import Client
 
 NODE_PROJECTS = Path(__file__).parent / "node"
 INSTALL_SECONDS = 300
 RUN_SECONDS = 60
 UNWANTED_VARIABLES = ("APIFY_", "BACKENDLESS_", "CF_", "CLOUDFLARE_", "WRANGLER_", "NODE_OPTIONS", "HTTP", "ALL_PROXY")
+
+
+class Watched:
+    """A fake that a real client talks to, as what a contract case is run against: the journal has its requests."""
+
+    def __init__(self, fake, case: Case, act: Callable, never: Iterable[str]) -> None:
+        self.fake = fake
+        self.case = case
+        self.act = act
+        self.never = set(never)
+        self.outcome: Any = None
+
+    def arrange(self, given, clock, names):
+        if clock is not None:
+            self.fake.clock.freeze(clock)
+        names = {**names, **self.fake.arrange(given, names)}
+        self.outcome = self.act(*filled(self.case.client["calls"], names))
+        self.left = list(self.fake.journal)
+        return names
+
+    def send(self, request: Sent) -> Answer:
+        if request.target in self.never:
+            self.never.remove(request.target)
+            return Client(self.fake.origin).send(request)
+        assert self.left, f"{request.method} {request.target} was not sent"
+        exchange = self.left.pop(0)
+        sent = exchange.request
+        expected = Seen.of(request.method, request.target, dict(request.headers), request.body)
+        assert Seen.of(sent.method, sent.target, sent.headers, sent.body).like(expected) == expected
+        headers = {name.lower(): value for name, value in exchange.response.headers}
+        return Answer(exchange.status, headers, exchange.response.body)
+
+    def differences(self, then, names):
+        return self.fake.differences(then, names)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request as far as it can be compared: no order of members, no boundary between parts."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: Any
+
+    @classmethod
+    def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> "Seen":
+        fields = {name.lower(): value for name, value in headers.items()}
+        kind, _, boundary = fields.get("content-type", "").partition("; boundary=")
+        if not boundary:
+            with suppress(ValueError):
+                return cls(method, target, fields, json.loads(body))
+            return cls(method, target, fields, body)
+        whole = message_from_bytes(f"Content-Type: {kind}; boundary={boundary}\r\n\r\n".encode() + body)
+        parts = [({**part}, part.get_payload(decode=True)) for part in whole.get_payload()]
+        return cls(method, target, {**fields, "content-type": kind}, parts)
+
+    def like(self, other: "Seen") -> "Seen":
+        """This request with only those headers that the other has; the type of a body always counts."""
+        counting = {*other.headers, *(["content-type"] if other.body else [])}
+        return replace(self, headers={name: value for name, value in self.headers.items() if name in counting})
+
+
+@pytest.fixture
+def sent_as(kv) -> Callable:
+    """Holds a real client against a contract case, and gives what its calls came to.
+
+    ``sent_as("cloudflare-186", act)`` puts what the case takes for given into the fake ``kv`` and calls ``act`` with
+    the case's calls. Then the journal must have the requests of the case's steps, one for one, answered as the case
+    expects. ``never``: targets that this release of the client does not send; they are sent in its place.
+    """
+
+    def hold(case_id: str, act: Callable, *, never: Iterable[str] = ()) -> Any:
+        (case,) = (case for case in load_cases(kv.service.name) if case.id == case_id)
+        names = {**case.names, "A": kv.account_id, "T": kv.api_token}
+        watched = Watched(kv, case, act, never)
+        assert run(replace(case, names=names), watched, kv.document) == []
+        assert [str(exchange) for exchange in watched.left] == [], "more was sent"
+        assert not watched.never, "the case does not have it either"
+        return watched.outcome
+
+    return hold
 
 
 @pytest.fixture(scope="session")

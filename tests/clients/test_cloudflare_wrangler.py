@@ -14,7 +14,6 @@ from pytest_kvfake.cloudflare import FakeCloudflare
 from pytest_kvfake.contract.document import DIALECTS
 
 BINARY = bytes(range(256))
-LISTING = "per_page=1000&order=title&direction=asc"
 
 
 @pytest.fixture(params=["documented"])
@@ -80,23 +79,23 @@ def sent(kv: FakeCloudflare) -> list[tuple[str, str]]:
     return [(x.request.method, x.request.target.removeprefix(root)) for x in kv.journal]
 
 
-def written(folder: Path, content) -> str:
-    (folder / "input.json").write_text(json.dumps(content), encoding="utf-8")
-    return "input.json"
+def write(path: Path, content) -> None:
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def test_namespace_list_asks_for_pages_until_one_is_empty_and_for_nothing_else(kv, ns, wrangler):
-    listed = json.loads(wrangler("kv", "namespace", "list"))
-    assert listed == [{"id": ns.id, "title": "settings", "supports_url_encoding": True}]
-    assert sent(kv) == [("GET", f"?{LISTING}"), ("GET", f"?{LISTING}&page=2")]
-    assert kv.journal[0].request.headers.get("authorization") == f"Bearer {kv.api_token}"
+def test_namespace_list_asks_for_pages_until_one_is_empty_and_for_nothing_else(kv, sent_as, wrangler):
+    printed = sent_as("cloudflare-186", lambda command: wrangler(*command))
+    (namespace,) = kv.namespaces
+    assert json.loads(printed) == [{"id": namespace, "title": "N", "supports_url_encoding": True}]
 
 
-def test_without_an_account_id_the_memberships_are_asked_first(kv, ns, wrangler):
-    listed = json.loads(wrangler("kv", "namespace", "list", CLOUDFLARE_ACCOUNT_ID=None))
-    assert [namespace["id"] for namespace in listed] == [ns.id]
-    asked = [target for _, target in sent(kv)]  # later releases of wrangler ask for /accounts?page=1 too
-    assert asked == ["/client/v4/memberships?page=1", f"?{LISTING}", f"?{LISTING}&page=2"]
+def test_without_an_account_id_the_memberships_are_asked_first(kv, sent_as, wrangler):
+    printed = sent_as(
+        "cloudflare-187",
+        lambda command: wrangler(*command, CLOUDFLARE_ACCOUNT_ID=None),
+        never=["/client/v4/accounts?page=1"],  # later releases ask for it, too
+    )
+    assert [namespace["id"] for namespace in json.loads(printed)] == list(kv.namespaces)
 
 
 def test_of_several_accounts_none_is_chosen_silently(kv, refused):
@@ -108,10 +107,10 @@ def test_of_several_accounts_none_is_chosen_silently(kv, refused):
     assert second in printed
 
 
-def test_a_second_namespace_of_a_title_is_refused_with_wranglers_own_words(kv, ns, refused):
-    printed = refused("kv", "namespace", "create", "settings")
-    assert 'A KV namespace with the title "settings" already exists.' in printed
-    assert [(x.operation, x.error) for x in kv.journal] == [("create_namespace", "namespace_title_taken")]
+def test_a_second_namespace_of_a_title_is_refused_with_wranglers_own_words(sent_as, wrangler, refused):
+    made, printed = sent_as("cloudflare-188", lambda first, second: (wrangler(*first), refused(*second)))
+    assert "Success!" in made
+    assert 'A KV namespace with the title "dup" already exists.' in printed
 
 
 @pytest.mark.parametrize("kv", DIALECTS, indirect=True)
@@ -139,16 +138,9 @@ def test_a_write_that_meets_a_429_is_tried_again(kv, wrangler):
 
 
 @pytest.mark.parametrize("kv", DIALECTS, indirect=True)
-def test_key_put_with_time_to_live_and_metadata_is_one_multipart_write(kv, ns, on, wrangler):
-    kv.clock.freeze(1750000000)
-    wrangler("kv", "key", "put", "a:b/c", "v", "--ttl", "60", "--metadata", '{"m":1}', *on)
-    write = kv.journal.last
-    assert sent(kv) == [("PUT", f"/{ns.id}/values/a%3Ab%2Fc?expiration_ttl=60")]
-    assert write.request.headers.get("content-type").startswith("multipart/form-data; boundary=")
-    assert (ns["a:b/c"].value, ns["a:b/c"].metadata, ns["a:b/c"].expiration) == (b"v", {"m": 1}, 1750000060)
-    listed = json.loads(wrangler("kv", "key", "list", *on))
-    assert listed == [{"name": "a"}, {"name": "a:b/c", "expiration": 1750000060, "metadata": {"m": 1}}]
-    assert sent(kv)[1:] == [("GET", f"/{ns.id}/keys?prefix=")]
+def test_key_put_with_time_to_live_and_metadata_is_one_multipart_write(sent_as, wrangler):
+    _, listed = sent_as("cloudflare-189", lambda put, listing: (wrangler(*put), wrangler(*listing)))
+    assert json.loads(listed) == [{"name": "a:b/c", "expiration": 1750000060, "metadata": {"m": 1}}]
 
 
 def test_key_list_follows_the_cursor(kv, ns, on, wrangler):
@@ -180,32 +172,27 @@ def test_a_file_goes_up_and_comes_back_byte_for_byte_and_is_deleted(kv, ns, on, 
     assert sent(kv) == [(method, f"/{ns.id}/values/k") for method in ("PUT", "GET", "DELETE")]
 
 
-def test_key_get_of_a_missing_key_fails_with_status_and_reason(kv, on, refused):
-    printed = refused("kv", "key", "get", "none", *on)
-    assert "/values/none - 404: Not Found" in printed
-    assert kv.journal.last.error == "key_not_found"
+def test_key_get_of_a_missing_key_fails_with_status_and_reason(sent_as, refused):
+    assert "/values/none - 404: Not Found" in sent_as("cloudflare-190", lambda command: refused(*command))
 
 
-def test_bulk_put_goes_up_a_thousand_pairs_at_a_time(kv, ns, on, wrangler, tmp_path):
-    pairs = [{"key": f"k{number}", "value": "v", "metadata": {"n": number}} for number in range(2500)]
-    assert "Success!" in wrangler("kv", "bulk", "put", written(tmp_path, pairs), *on)
-    assert sent(kv) == [("PUT", f"/{ns.id}/bulk")] * 3
-    first_keys = [json.loads(x.request.body)[0]["key"] for x in kv.journal]
-    assert first_keys == ["k0", "k1000", "k2000"]
-    assert len(ns) == 2501
-    assert ns["k2499"].metadata == {"n": 2499}
+def test_bulk_put_goes_up_a_thousand_pairs_at_a_time(sent_as, wrangler, tmp_path):
+    keys = [f"{letter}{number}" for letter, count in (("a", 1000), ("b", 1000), ("c", 500)) for number in range(count)]
+    write(tmp_path / "pairs.json", [{"key": key, "value": "v"} for key in keys])
+    assert "Success!" in sent_as("cloudflare-191", lambda command: wrangler(*command))
 
 
 @pytest.mark.parametrize("kv", DIALECTS, indirect=True)
-def test_bulk_get_prints_null_for_what_is_missing_and_bulk_delete_has_a_body(kv, ns, on, wrangler, tmp_path):
-    file = written(tmp_path, ["a", "none"])
-    printed = wrangler("kv", "bulk", "get", file, *on)
+def test_bulk_delete_has_a_body(sent_as, wrangler, tmp_path):
+    write(tmp_path / "keys.json", ["a", "none"])
+    assert "Success!" in sent_as("cloudflare-192", lambda command: wrangler(*command))
+
+
+@pytest.mark.parametrize("kv", DIALECTS, indirect=True)
+def test_bulk_get_prints_null_for_what_is_missing(sent_as, wrangler, tmp_path):
+    write(tmp_path / "keys.json", ["a", "none"])
+    printed = sent_as("cloudflare-193", lambda command: wrangler(*command))
     assert json.loads(printed.partition("Success!")[0]) == {"a": "1", "none": None}
-    assert "Success!" in wrangler("kv", "bulk", "delete", file, "--force", *on)
-    assert sent(kv) == [("POST", f"/{ns.id}/bulk/get"), ("DELETE", f"/{ns.id}/bulk")]
-    assert kv.journal.last.request.body == b'["a","none"]'
-    assert kv.journal.last.operation == "bulk_delete_deprecated"
-    assert list(ns) == []
 
 
 def test_a_refusal_is_printed_with_its_message_and_code(kv, on, refused):

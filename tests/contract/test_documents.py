@@ -295,6 +295,13 @@ def test_case_ids_are_unique_and_in_order(service):
 
 
 @case_files
+def test_every_case_that_the_contract_numbers_is_there(service):
+    ids = [case["id"].rpartition("-")[2] for case in CASES[service]["cases"]]
+    numbers = {int(number[:3]) for number in ids if not number.startswith("S")}
+    assert set(range(1, CASES[service]["numbered"] + 1)) - numbers == set()
+
+
+@case_files
 def test_cases_belong_to_the_service_of_their_folder(service):
     assert CASES[service]["service"] == service
     strangers = [c["id"] for c in CASES[service]["cases"] if c["id"].rpartition("-")[0] != service]
@@ -342,7 +349,8 @@ def test_every_name_in_a_case_is_known_when_it_is_used(service):
     names = set(CASES[service].get("names", {}))
     for case in CASES[service]["cases"]:
         known = set(names)
-        assert {n for text in texts(case.get("given", {})) for n in NAME.findall(text)} - known == set(), case["id"]
+        for member in ("given", "client"):
+            assert {n for text in texts(case.get(member, {})) for n in NAME.findall(text)} - known == set(), case["id"]
         for step in case["steps"]:
             local = {"EACH"} if "for" in step else set()
             local |= {"I"} if "json_list" in step.get("request", {}).get("body", {}) else set()
