@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_kvfake import FakeRegistry
+from pytest_kvfake.transport.client import Client
 
 CLOCK = 1_700_000_000
 """Where the clock of these tests stands, in seconds."""
@@ -81,6 +82,25 @@ def kv(request: pytest.FixtureRequest) -> Iterator[FakeRegistry]:
     with FakeRegistry(seed=1, org_time_start=start, org_time_step=step) as fake:
         fake.clock.freeze(CLOCK)
         yield fake
+
+
+class Replayed:
+    """The fake as what a case is run against; like the vendor's client, with a connection for each request."""
+
+    def __init__(self, kv: FakeRegistry) -> None:
+        self.kv = kv
+        self.send = Client(kv.origin).send
+        self.advance = kv.clock.advance
+        self.differences = kv.differences
+
+    def arrange(self, given: Any, clock: float, names: Any) -> Any:
+        self.kv.clock.freeze(clock)
+        return self.kv.arrange(given, names)
+
+
+@pytest.fixture
+def replayed(kv: FakeRegistry) -> Replayed:
+    return Replayed(kv)
 
 
 Connect = Callable[..., Caller]

@@ -1,14 +1,16 @@
 """The scenarios of several steps (registry.md 16.1), over the socket; each with two steps of the org time (S18).
 
-S16, the vendor's own samples, is no test: they are not ours to ship, and they run for a minute.
+S16, the vendor's own samples, are not ours to ship: cases.json has the requests that they send, and how long they wait.
 """
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from pytest_kvfake import FakeRegistry
+from pytest_kvfake.contract.cases import load_cases, run
 
 ROUNDS = 200
 WRITERS = 20
@@ -194,6 +196,67 @@ def test_s15_all_bytes_and_any_content_type_come_back_unchanged(kv, call):
     call("PUT", "/sample_org/x.data", value, content_type=content_type)
     seen = call.read("x")
     assert (seen.body, seen.headers["content-type"]) == (value, content_type)
+
+
+SAMPLES = {
+    "data": "registry-S16a",
+    "role": "registry-S16b",
+    "describe": "registry-S16c",
+    "rotate": "registry-S16d",
+    "leader": "registry-S16e",
+    "manager_workers": "registry-S16f",
+}
+
+
+@pytest.fixture
+def sample(kv, replayed):
+    """Runs one of the vendor's samples to its end, and gives what it has sent."""
+
+    def run_to_the_end(name: str):
+        (case,) = (case for case in load_cases("registry") if case.id == SAMPLES[name])
+        assert run(case, replayed, kv.document) == []
+        return list(kv.journal)
+
+    return run_to_the_end
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_s16_a_sample_of_the_vendor_runs_to_its_end(kv, sample, name):
+    exchanges = sample(name)
+    assert {exchange.request.path.startswith("/svc//sample_org") for exchange in exchanges} == {True}
+    assert [violation for exchange in exchanges for violation in exchange.violations] == []
+
+
+def test_s16_the_role_sample_meets_one_conflict_for_the_eleventh_cook(kv, sample):
+    (refused,) = [exchange for exchange in sample("role") if exchange.status == 409]
+    assert json.loads(refused.request.body)["player_name"] == "cook_11"
+    assert "nemmies/rolls/cooks" not in kv.orgs["sample_org"].roles
+
+
+def test_s16_in_the_leader_sample_no_leadership_starts_before_the_previous_one_has_ended(kv, sample):
+    began = kv.clock.now()
+    leader, end, terms = None, 0, 0
+    for exchange in sample("leader"):
+        player = json.loads(exchange.request.body)["player_name"]
+        if exchange.status == 409:
+            assert player != leader or exchange.time * 1000 >= end
+        else:
+            assert player == leader or exchange.time * 1000 >= end
+            terms += player != leader
+            leader, end = player, json.loads(exchange.response.body)["client_expiration_time_in_msecs"]
+    assert terms == 4
+    assert kv.clock.now() - began == 30
+
+
+def test_s16_a_second_manager_goes_on_from_what_the_lapsed_one_has_saved(kv, sample):
+    began = kv.clock.now()
+    takes = [exchange for exchange in sample("manager_workers") if exchange.operation == "take_role"]
+    managers = [x for x in takes if x.key.endswith("/manager") and x.status == 201]
+    assert [json.loads(x.request.body)["player_name"] for x in managers] == ["50001", "50007"]
+    assert list(kv.orgs["sample_org"].roles) == []
+    (problem,) = kv.orgs["sample_org"].values()
+    assert json.loads(problem.value)["busy_workers"]["50008"] == "5000,6000"  # taken from a machine that has crashed
+    assert kv.clock.now() - began == 20
 
 
 OPERATIONS = [
