@@ -183,9 +183,7 @@ def test_a_wrong_status_would_be_found(in_process):
     fake = fake_class("cloudflare")(seed=1, strict="off")
     fake.conformance.answers = False
     right = fake.world.service
-    fake.world.service = dataclasses.replace(
-        right, render=lambda *given: Response(203, *right.render(*given)[1:])
-    )
+    fake.world.service = dataclasses.replace(right, render=lambda *given: Response(203, *right.render(*given)[1:]))
     operation = next(
         one for result in schema_of("cloudflare").get_all_operations()
         if (one := result.ok()).definition.raw["operationId"] == "list_keys"
