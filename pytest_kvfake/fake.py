@@ -206,9 +206,8 @@ class Fake(ABC, Generic[S]):
             server.stop()
 
     def release(self) -> None:
-        """Ends everything that waits at this moment; the plugin calls it at the end of each test."""
-        self._waits.release()
-        self._waits.rearm()
+        """Ends the waits of every request that has come so far; the plugin calls it at the end of each test."""
+        self._waits.release(until=self.journal.newest)
 
     @property
     def running(self) -> bool:

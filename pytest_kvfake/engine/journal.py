@@ -183,8 +183,9 @@ class Journal(Sequence[Exchange]):
             self._newest += 1
             exchange = Exchange(self._newest, operation, key, request, time)
             self._counts[operation] = self._counts.get(operation, 0) + 1
-            self._kept.append(exchange)
-            dropped = self._oldest() if len(self._kept) > self._bounds.entries else None
+            kept = self._kept
+            kept.append(exchange)
+            dropped = self._oldest() if len(kept) > self._bounds.entries else None
         if dropped is not None:
             self.on_drop(dropped)
         return exchange
@@ -214,6 +215,11 @@ class Journal(Sequence[Exchange]):
             self._kept.clear()
             self._counts.clear()
             self._kept_bytes = self._total = 0
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest exchange, whether or not it is still there; 0 before the first."""
+        return self._newest
 
     @property
     def dropped(self) -> int:

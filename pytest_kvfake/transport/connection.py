@@ -14,6 +14,7 @@ from pytest_kvfake.engine.messages import (
     IncompleteBodyError,
     MalformedBodyError,
     Response,
+    no_body,
 )
 from pytest_kvfake.transport import wire
 from pytest_kvfake.transport.bodies import BodyReader
@@ -49,10 +50,6 @@ TLS_ALERT = b"\x15\x02\x00\x00\x02\x02\x46"
 """An alert (fatal, protocol_version) in a record of a version that never was. OpenSSL then says "wrong version number",
 which is what it says of any plain HTTP server; after a bare close it speaks of an unexpected EOF, and after a proper
 alert of the TLS version, and both lead a person astray (tried with ssl, httpx and requests)."""
-
-
-def _no_body(_limit: int) -> Body:
-    return NO_BODY
 
 
 class Connection:
@@ -112,7 +109,7 @@ class Connection:
     def _next_head(self) -> Head | None:
         parser = self._parser
         try:
-            head = parser.next_head()
+            head = parser.next_head() if parser.received else None
             while head is None:
                 try:
                     data = self._socket.recv(HEAD_PIECE)
@@ -157,7 +154,7 @@ class Connection:
     def _exchange(self, head: Head) -> wire.End:
         request = head.request
         if head.length == 0:
-            delivery = self._endpoint.handle(request, _no_body)
+            delivery = self._endpoint.handle(request, no_body)
             whole = True
         else:
             upload = _Upload(self._socket, self._parser, head)
@@ -174,7 +171,7 @@ class Connection:
             whole = upload.whole
         self._last = delivery.number
         if delivery.delay > 0:
-            end = self._waits.wait(delivery.delay)
+            end = self._waits.of(delivery.number).wait(delivery.delay)
             if end != "over":
                 return self._end_of_wait(delivery, end)
         return self._answer(head, delivery, close=head.close or delivery.close or not whole)
@@ -183,8 +180,9 @@ class Connection:
         response, method = delivery.response, head.request.method
         try:
             if delivery.wire is not None:
+                waits = self._waits.of(delivery.number)
                 end = wire.deliver(
-                    self._socket, response, method, delivery.wire, self._waits, close=close, http10=head.http10
+                    self._socket, response, method, delivery.wire, waits, close=close, http10=head.http10
                 )
                 return self._end_of_wait(delivery, end) if end == "limit" else end
             if response is None:

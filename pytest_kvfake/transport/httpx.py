@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 
     from pytest_kvfake.engine.messages import Endpoint, WireFault
-    from pytest_kvfake.transport.waits import WaitEnd, Waits
+    from pytest_kvfake.transport.waits import ExchangeWaits, WaitEnd, Waits
 
     Waiting = Generator[float | None, WaitEnd, None]
     """Yields real seconds to wait (None: until released), is sent how the wait ended."""
@@ -55,11 +55,11 @@ class KVFakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         delivery = self._endpoint.handle(_head(request), body_of(request.read()))
         if delivery.delay <= 0 and delivery.wire is None and delivery.response is not None:
             return self._answer(request, delivery.response)
-        steps = self._answer_slowly(request, delivery)
+        steps, waits = self._answer_slowly(request, delivery), self._waits.of(delivery.number)
         try:
             seconds = next(steps)
             while True:
-                seconds = steps.send(self._waits.wait(seconds))
+                seconds = steps.send(waits.wait(seconds))
         except StopIteration as end:
             answer: httpx.Response = end.value
             return answer
@@ -73,11 +73,11 @@ class KVFakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         delivery = self._endpoint.handle(_head(request), body_of(await request.aread()))
         if delivery.delay <= 0 and delivery.wire is None and delivery.response is not None:
             return self._answer(request, delivery.response)
-        steps = self._answer_slowly(request, delivery)
+        steps, waits = self._answer_slowly(request, delivery), self._waits.of(delivery.number)
         try:
             seconds = next(steps)
             while True:
-                seconds = steps.send(await _wait_async(self._waits, seconds))
+                seconds = steps.send(await _wait_async(waits, seconds))
         except StopIteration as end:
             answer: httpx.Response = end.value
             return answer
@@ -119,7 +119,7 @@ class KVFakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             length += wire.extra_length(fault.amount)
             if is_bodyless(request.method, response.status):
                 return self._answer(request, response, length=length)
-        stream = _Stream(partial(_broken_off, request, body, length), self._waits)
+        stream = _Stream(partial(_broken_off, request, body, length))
         return self._answer(request, response, length=length, stream=stream)
 
     def _dribble(
@@ -149,7 +149,7 @@ class KVFakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
                 yield from self._pause(request, delivery.number, pause, total)
                 yield piece
 
-        return self._answer(request, response, length=length, stream=_Stream(rest, self._waits))
+        return self._answer(request, response, length=length, stream=_Stream(rest, self._waits.of(delivery.number)))
 
     def _answer(
         self,
@@ -164,7 +164,7 @@ class KVFakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             if response.stream is None or is_bodyless(method, status):
                 stream = httpx.ByteStream(wire.body_bytes(response, method))
             else:
-                stream = _Stream(partial(_in_pieces, response.stream), self._waits)
+                stream = _Stream(partial(_in_pieces, response.stream))
         return httpx.Response(
             status,
             headers=[
@@ -192,9 +192,9 @@ class KVFakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body that comes in pieces, and may wait or fail on its way."""
+    """A body that comes in pieces, and may fail on its way, or wait where it is given the waits."""
 
-    def __init__(self, sending: Callable[[], Sending], waits: Waits) -> None:
+    def __init__(self, sending: Callable[[], Sending], waits: ExchangeWaits | None = None) -> None:
         self._sending = sending
         self._waits = waits
 
@@ -204,9 +204,12 @@ class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
         with suppress(StopIteration):
             while True:
                 step = sending.send(end)
-                end = None if isinstance(step, bytes) else self._waits.wait(step)
                 if isinstance(step, bytes):
+                    end = None
                     yield step
+                else:
+                    assert self._waits is not None
+                    end = self._waits.wait(step)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         sending = self._sending()
@@ -214,9 +217,12 @@ class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
         with suppress(StopIteration):
             while True:
                 step = sending.send(end)
-                end = None if isinstance(step, bytes) else await _wait_async(self._waits, step)
                 if isinstance(step, bytes):
+                    end = None
                     yield step
+                else:
+                    assert self._waits is not None
+                    end = await _wait_async(self._waits, step)
 
 
 def _in_pieces(stream: Callable[[], Iterable[bytes]]) -> Sending:
@@ -230,7 +236,7 @@ def _broken_off(request: httpx.Request, sent: bytes, length: int) -> Sending:
     raise httpx.RemoteProtocolError(f"{text} (received {len(sent)} bytes, expected {length})", request=request)
 
 
-async def _wait_async(waits: Waits, seconds: float | None) -> WaitEnd:
+async def _wait_async(waits: ExchangeWaits, seconds: float | None) -> WaitEnd:
     """Waits in a worker thread, so that release and limit hold as everywhere, under asyncio and trio.
 
     A timer of the event loop would stand still under freezegun. A cancelled wait ends its thread at once; the

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Literal
 
-__all__ = ["WaitEnd", "Waits"]
+__all__ = ["ExchangeWaits", "WaitEnd", "Waits"]
 
 WaitEnd = Literal["over", "released", "limit"]
 """How a wait ended: its time passed, somebody released it, or it lasted as long as any wait may."""
@@ -26,13 +26,21 @@ class Waits:
         self._lock = threading.Lock()
         self._events: set[threading.Event] = set()
         self._released = False
+        self._released_until = -1
 
-    def wait(self, seconds: float | None, event: threading.Event | None = None) -> WaitEnd:
+    def of(self, number: int) -> ExchangeWaits:
+        """Gives the waits of one exchange, by its number in the journal."""
+        return ExchangeWaits(self, number)
+
+    def wait(
+        self, seconds: float | None, event: threading.Event | None = None, *, number: int | None = None
+    ) -> WaitEnd:
         """Blocks the calling thread; holds no lock meanwhile.
 
         Args:
             seconds: how long, in real seconds; None waits until released.
             event: ends this one wait when somebody sets it, as `release` ends all.
+            number: of the exchange that waits.
 
         Returns:
             ``"over"`` after ``seconds``, ``"released"`` when ended early, ``"limit"`` when ``seconds`` were more
@@ -40,7 +48,7 @@ class Waits:
         """
         event = event or threading.Event()
         with self._lock:
-            if self._released:
+            if self._released or (number is not None and number <= self._released_until):
                 return "released"
             self._events.add(event)
         try:
@@ -51,14 +59,41 @@ class Waits:
                 self._events.discard(event)
         return "limit" if seconds is None or seconds > self.limit else "over"
 
-    def release(self) -> None:
-        """Ends all waits, and every later one at once, until `rearm`."""
+    def release(self, until: int | None = None) -> None:
+        """Ends all waits that are under way, and later ones at once.
+
+        Args:
+            until: those later ones are the waits of exchanges up to this number: one that has been decided may not
+                have begun to wait. None: they are all waits until `rearm`.
+        """
         with self._lock:
-            self._released = True
+            if until is None:
+                self._released = True
+            else:
+                self._released_until = until
             for event in self._events:
                 event.set()
 
     def rearm(self) -> None:
-        """Lets later waits wait again: for a fake that outlives one test."""
+        """Lets later waits wait again: for a fake that is started again."""
         with self._lock:
             self._released = False
+
+
+class ExchangeWaits:
+    """The waits of one exchange.
+
+    Attributes:
+        limit: the longest that any of them lasts, in real seconds.
+    """
+
+    __slots__ = ("_number", "_waits", "limit")
+
+    def __init__(self, waits: Waits, number: int) -> None:
+        self._waits = waits
+        self._number = number
+        self.limit = waits.limit
+
+    def wait(self, seconds: float | None, event: threading.Event | None = None) -> WaitEnd:
+        """The same as `Waits.wait`."""
+        return self._waits.wait(seconds, event, number=self._number)

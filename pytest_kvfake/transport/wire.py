@@ -13,13 +13,13 @@ import struct
 from typing import TYPE_CHECKING, Literal
 
 from pytest_kvfake.engine.messages import is_bodyless
-from pytest_kvfake.transport.http1 import serialize, serialize_head
+from pytest_kvfake.transport.http1 import serialize_head
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from pytest_kvfake.engine.messages import Response, WireFault
-    from pytest_kvfake.transport.waits import Waits
+    from pytest_kvfake.transport.waits import ExchangeWaits
 
 __all__ = [
     "COPY_LIMIT",
@@ -56,12 +56,17 @@ def send(connection: socket.socket, response: Response, method: str, *, close: b
     Raises:
         OSError: the client is gone.
     """
+    body = response.body
     if response.stream is not None and not is_bodyless(method, response.status):
         _send_stream(connection, response, close=close, http10=http10)
-    elif len(response.body) <= COPY_LIMIT or is_bodyless(method, response.status):
-        connection.sendall(serialize(response, method, close=close, http10=http10))
+        return
+    head = serialize_head(response, close=close, http10=http10)
+    if not body or is_bodyless(method, response.status):
+        connection.sendall(head)
+    elif len(body) <= COPY_LIMIT:
+        connection.sendall(head + body)
     else:
-        _send_both(connection, serialize_head(response, close=close, http10=http10), response.body)
+        _send_both(connection, head, body)
 
 
 def _send_both(connection: socket.socket, head: bytes, body: bytes) -> None:
@@ -92,7 +97,7 @@ def deliver(
     response: Response | None,
     method: str,
     wire: WireFault,
-    waits: Waits,
+    waits: ExchangeWaits,
     *,
     close: bool,
     http10: bool,
@@ -117,7 +122,7 @@ def deliver(
     return "close"
 
 
-def _dribble(connection: socket.socket, steps: Iterator[tuple[bytes, float]], waits: Waits) -> End | None:
+def _dribble(connection: socket.socket, steps: Iterator[tuple[bytes, float]], waits: ExchangeWaits) -> End | None:
     waited = 0.0
     for piece, pause in steps:
         if pause:

@@ -184,7 +184,7 @@ def _dribbled(
 
 
 def _wait(endpoint: Endpoint, waits: Waits, delivery: Delivery, seconds: float | None) -> None:
-    end = waits.wait(seconds)
+    end = waits.of(delivery.number).wait(seconds)
     if end == "limit":
         endpoint.waited_out(delivery.number)
     if end != "over":

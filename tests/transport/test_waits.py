@@ -49,6 +49,18 @@ def test_after_rearm_waits_wait_again():
     assert waits.wait(None) == "limit"
 
 
+def test_an_exchange_that_was_decided_before_a_release_does_not_begin_to_wait_after_it():
+    waits = Waits(60)
+    waits.release(until=3)
+    assert waits.of(3).wait(None) == "released"
+
+
+def test_a_later_exchange_waits_again():
+    waits = Waits(60)
+    waits.release(until=3)
+    assert waits.of(4).wait(0.001) == "over"
+
+
 def test_one_wait_is_ended_by_its_own_event_and_the_others_are_not():
     waits = Waits(0.001)
     event = threading.Event()

@@ -55,7 +55,7 @@ def test_dribble_sends_all_and_keeps_the_connection(client, endpoint):
 
 def test_dribble_pauses_between_its_pieces(serve, connect, endpoint, waits, monkeypatch):
     paused = []
-    monkeypatch.setattr(waits, "wait", lambda seconds: paused.append(seconds) or "over")
+    monkeypatch.setattr(waits, "wait", lambda seconds, *_, **__: paused.append(seconds) or "over")
     endpoint.break_with("dribble", 10, b"x" * 20)
     answer = connect(serve()).get()[2]
     assert answer == b"x" * 20
@@ -105,7 +105,7 @@ def test_hang_needs_no_response(serve, connect, endpoint, request_bytes):
 
 def test_a_delay_comes_before_the_first_byte(serve, connect, endpoint, waits, monkeypatch):
     paused = []
-    monkeypatch.setattr(waits, "wait", lambda seconds: paused.append(seconds) or "over")
+    monkeypatch.setattr(waits, "wait", lambda seconds, *_, **__: paused.append(seconds) or "over")
     endpoint.answer = lambda request: Delivery(ANSWER, delay=2.5)
     assert connect(serve()).get()[2] == b"hello, world"
     assert paused == [2.5]

@@ -172,7 +172,7 @@ def test_a_dribble_longer_than_the_wait_limit_is_told(broken, endpoint):
 
 def test_a_delay_is_waited_for(endpoint, waits, monkeypatch):
     paused = []
-    monkeypatch.setattr(waits, "wait", lambda seconds: paused.append(seconds) or "over")
+    monkeypatch.setattr(waits, "wait", lambda seconds, *_, **__: paused.append(seconds) or "over")
     endpoint.answer = lambda request: Delivery(Response(200), delay=2.5)
     Call(wsgi_app(endpoint, waits))
     assert paused == [2.5]
