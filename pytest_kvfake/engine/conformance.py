@@ -52,6 +52,8 @@ class Conformance:
         self._document = document
         self._found: list[Violation] = []
         self._unread: dict[int, Exchange] = {}
+        # Heads without a body and without a violation, by operation and target. Who asks again sends the same head, for
+        # which transport and router give the same objects: then there is nothing to check.
         self._flawless: dict[tuple[str | None, str], tuple[Headers, Mapping[str, str | None]]] = {}
         self._expected = 0
         self._lock = threading.Lock()
@@ -65,7 +67,16 @@ class Conformance:
         """Remembers an exchange that has been decided, to be checked when somebody looks."""
         if self.strict == "off" and not self.answers:
             exchange.watch(self._check)
-        elif self.answers or not self._seen_flawless(exchange):
+            return
+        request = exchange.request
+        known = self._flawless.get((exchange.operation, request.target))
+        if (
+            known is None
+            or known[0] is not request.headers
+            or known[1] is not exchange.parameters
+            or request.body_size
+            or self.answers
+        ):
             exchange.watch(self._check)
             self._unread[exchange.number] = exchange
 
@@ -151,20 +162,6 @@ class Conformance:
                 self._flawless.clear()
             self._flawless[exchange.operation, request.target] = (request.headers, exchange.parameters)
         return found
-
-    def _seen_flawless(self, exchange: Exchange) -> bool:
-        """Whether the same head without a body has been checked before.
-
-        Who asks again sends the same head, for which transport and router give the same objects.
-        """
-        request = exchange.request
-        known = self._flawless.get((exchange.operation, request.target))
-        return (
-            known is not None
-            and known[0] is request.headers
-            and known[1] is exchange.parameters
-            and not request.body_size
-        )
 
     def _request_violations(self, operation: Operation, exchange: Exchange) -> list[Violation]:
         request = exchange.request

@@ -27,6 +27,7 @@ __all__ = [
     "WireKind",
     "body_of",
     "is_bodyless",
+    "no_body",
 ]
 
 T = TypeVar("T")
@@ -105,6 +106,12 @@ ReadBody = Callable[[int], Body]
 """``read_body(limit)``: the body if it has at most ``limit`` bytes, else only its size. What is beyond is
 counted and thrown away. Under ``Expect: 100-continue`` the call is what sends the 100; a body that is
 declared larger than ``limit`` is then not asked for at all. Call it once."""
+
+
+def no_body(limit: int) -> Body:
+    """The `ReadBody` of a request without a body; whoever is given this one need not call it."""
+    del limit
+    return NO_BODY
 
 
 class IncompleteBodyError(Exception):

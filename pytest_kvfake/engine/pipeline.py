@@ -27,6 +27,7 @@ from pytest_kvfake.engine.messages import (
     Request,
     Response,
     WireFault,
+    no_body,
 )
 from pytest_kvfake.engine.service import Check, Command, Outcome, ServiceError, State
 from pytest_kvfake.errors import UsageError
@@ -67,7 +68,8 @@ def handle(world: World[S], head: Request, read_body: ReadBody) -> Delivery:
         exchange = open_journal(world, head, command)
         delivery = fault_on_head(world, command, exchange) if world.faults.armed else None
         if delivery is None:
-            receive(world, command, exchange, read_body)
+            if read_body is not no_body:
+                receive(world, command, exchange, read_body)
             result, broken = decide(world, command, exchange)
             delivery = fault_after(world, command, exchange, render(world, command, result), broken)
     except IncompleteBodyError as gone:

@@ -41,7 +41,7 @@ def numbered(seed: int, name: str, number: int) -> str:
 
     It is Fibonacci hashing, one to one in the number, and takes a tenth of an `identifier`'s time.
     """
-    return f"{_base(seed, name) + number * 0x9E3779B97F4A7C15 & _MASK:016x}"
+    return ((_base(seed, name) + number * 0x9E3779B97F4A7C15) & _MASK).to_bytes(8, "big").hex()
 
 
 @lru_cache(maxsize=64)
