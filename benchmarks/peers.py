@@ -9,12 +9,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from benchmarks.harness import SERVER_CORE, on_core
 
@@ -92,6 +93,7 @@ def _serve_kvfake() -> None:
 def _serve_httpserver() -> None:
     from pytest_httpserver import HTTPServer
 
+    _quiet()
     # threaded, as ours is; without it a second connection would wait for the first
     with HTTPServer(host="127.0.0.1", port=0, threaded=True) as server:
         server.expect_request("/value").respond_with_data(VALUE, content_type="application/octet-stream")
@@ -156,29 +158,36 @@ def server(name: str, *, download: bool = True) -> Iterator[Server]:
     module = _MODULES.get(name)
     if module is not None and find_spec(module) is None:
         raise MissingPeerError(f"{module} is not installed (pip install -e '.[bench]')")
-    pipe = subprocess.PIPE
-    with on_core(SERVER_CORE):
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-    with process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        try:
-            watchdog = threading.Timer(START_SECONDS, process.kill)
-            watchdog.start()
-            line = process.stdout.readline()
-            watchdog.cancel()
-            if not line:
-                process.kill()
-                assert process.stderr is not None
-                raise MissingPeerError(f"it did not start: {process.stderr.read().strip()[-300:]}")
-            said = json.loads(line)
-            yield Server(name, said["port"], said["target"], process.pid)
-        finally:
-            process.stdin.close()
+    # A pipe that nobody reads would fill at some time, and the server stop.
+    with tempfile.TemporaryFile("w+") as errors:
+        with on_core(SERVER_CORE):
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
+        with process:
+            assert process.stdin is not None
             try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
+                yield _listening(name, process, errors)
+            finally:
+                process.stdin.close()
+                try:
+                    process.wait(5)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+
+
+def _listening(name: str, process: subprocess.Popen[str], errors: TextIO) -> Server:
+    """Waits until a peer says where it listens."""
+    assert process.stdout is not None
+    watchdog = threading.Timer(START_SECONDS, process.kill)
+    watchdog.start()
+    line = process.stdout.readline()
+    watchdog.cancel()
+    if not line:
+        process.kill()
+        process.wait()
+        errors.seek(0)
+        raise MissingPeerError(f"it did not start: {errors.read().strip()[-300:]}")
+    said = json.loads(line)
+    return Server(name, said["port"], said["target"], process.pid)
 
 
 def _miniflare(*, download: bool) -> list[str]:
