@@ -71,7 +71,11 @@ def handle(world: World[S], head: Request, read_body: ReadBody) -> Delivery:
             if read_body is not no_body:
                 receive(world, command, exchange, read_body)
             result, broken = decide(world, command, exchange)
-            delivery = fault_after(world, command, exchange, render(world, command, result), broken)
+            response = render(world, command, result)
+            if world.faults.armed:
+                delivery = fault_after(world, command, exchange, response, broken)
+            else:
+                delivery = Delivery(response, 0.0, None, exchange.number)
     except IncompleteBodyError as gone:
         delivery = give_up(exchange, str(gone) or "the client went away before its body was complete")
     except MalformedBodyError as error:
@@ -270,8 +274,6 @@ def fault_after(
     world: World[S], command: Command, exchange: Exchange, response: Response, kind: WireKind | None
 ) -> Delivery:
     """Gives the delivery of an answer, changed by whatever delay, header or wire fault is armed."""
-    if not world.faults.armed:
-        return Delivery(response, 0.0, None, exchange.number)
     delay = 0.0
     for claimed in world.faults.claims("answer", command):
         latency = claimed[0].kind

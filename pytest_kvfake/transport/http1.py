@@ -164,15 +164,7 @@ class RequestParser:
         if end < 0:
             self._check_beginning()
             return None
-        head = self._read(buffer, buffer.find(b"\r\n"), end)
-        self.received = buffer[end + 4 :]
-        self._scanned = 0
-        self._lined = False
-        self._served += 1
-        return head
-
-    def _read(self, buffer: bytes, cut: int, end: int) -> Head:
-        """Reads a whole head: its line ends at ``cut``, its last field at ``end``."""
+        cut = buffer.find(b"\r\n")
         method, target, http10 = _read_line(buffer[:cut].decode("latin-1"))
         # A client that keeps its connection mostly repeats its fields: an equal block is not read again.
         fields = self._fields
@@ -187,8 +179,13 @@ class RequestParser:
             raise UnreadableError("host")
         if target[0] != "/":
             target = origin_form(method, target)
+        served = self._served
+        self.received = buffer[end + 4 :]
+        self._scanned = 0
+        self._lined = False
+        self._served = served + 1
         return Head(
-            Request(method, target, fields.headers, b"", 0, self._served),
+            Request(method, target, fields.headers, b"", 0, served),
             fields.length,
             fields.expects and not http10,
             not fields.keep_alive if http10 else fields.close,
