@@ -49,7 +49,7 @@ class Sizes:
     large: int = 100_000_000
     connections: tuple[int, ...] = (1, 4, 16, 64)
     tests: int = 2_000
-    runs: int = 15
+    runs: int = 40
 
 
 FULL = Sizes()

@@ -10,10 +10,22 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.harness import Row, Sizes, at_most, interleaved, progress, quartiles, skipped, timed
+from benchmarks.harness import (
+    SERVER_CORE,
+    Row,
+    Sizes,
+    at_most,
+    interleaved,
+    on_core,
+    progress,
+    quartiles,
+    skipped,
+    timed,
+)
 from pytest_kvfake import FakeCloudflare
 
 if TYPE_CHECKING:
@@ -40,6 +52,7 @@ def _run(folder: Path, *arguments: str) -> str:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     for name in ("KVFAKE_CHECK_ANSWERS", "PYTHONDONTWRITEBYTECODE"):
         environment.pop(name, None)
+    environment["PYTHONHASHSEED"] = "0"  # otherwise every process has other collisions
     environment["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")  # filled by the round that does not count
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -55,30 +68,35 @@ def plugin_rows(sizes: Sizes) -> Iterator[Row]:
         folder = Path(name)
         (folder / "test_one.py").write_text("def test_one():\n    assert True\n")
         (folder / "test_fixture.py").write_text("def test_one(kv_cloudflare):\n    assert True\n")
-        other = ("-p", "pytest_httpserver.pytest_plugin")
-        ours = (*other, "-p", "pytest_kvfake.plugin")
-        taken = interleaved(
-            {
-                "without": lambda: _pytest(folder, *other, "test_one.py"),
-                "unused": lambda: _pytest(folder, *ours, "test_one.py"),
-                "used": lambda: _pytest(folder, *ours, "test_fixture.py"),
-            },
-            sizes.runs,
-        )
+        # One scan finds all plugins that are installed, but each "-p" makes a scan of its own: so that both runs make as
+        # many, an empty plugin stands where ours is not.
+        (folder / "empty_plugin.py").write_text("")
+        other = ("-p", "pytest_httpserver.pytest_plugin", "-p", "empty_plugin")
+        ours = ("-p", "pytest_httpserver.pytest_plugin", "-p", "pytest_kvfake.plugin")
+        with on_core(SERVER_CORE):
+            taken = interleaved(
+                {
+                    "without": lambda: _pytest(folder, *other, "test_one.py"),
+                    "unused": lambda: _pytest(folder, *ours, "test_one.py"),
+                    "used": lambda: _pytest(folder, *ours, "test_fixture.py"),
+                },
+                sizes.runs,
+            )
         modules = _modules(folder)
-    unused = [1e3 * (one - none) for one, none in zip(taken["unused"], taken["without"], strict=True)]
-    used = [1e3 * (one - none) for one, none in zip(taken["used"], taken["unused"], strict=True)]
+    # What disturbs a process only ever adds to its CPU time, so the least of many runs says most.
+    without, unused, used = (1e3 * min(taken[name]) for name in ("without", "unused", "used"))
+    pairs = [1e3 * (one - none) for one, none in zip(taken["unused"], taken["without"], strict=True)]
     unwanted = [name for name in UNWANTED if name in modules]
     own = sum(module.startswith("pytest_kvfake") for module in modules)
-    detail = f"{len(modules)} modules, {own} of them ours; CPU, {sizes.runs} runs in turns"
-    what = "plugin loaded and unused, CPU above a run without it"
-    yield at_most(
-        "plugin", what, statistics.median(unused), UNUSED_LIMIT, "ms", spread=quartiles(unused), detail=detail
+    detail = (
+        f"{len(modules)} modules, {own} of them ours; CPU, the least of {sizes.runs} runs each; spread of the pairs"
     )
+    what = "plugin loaded and unused, CPU above a run without it"
+    yield at_most("plugin", what, unused - without, UNUSED_LIMIT, "ms", spread=quartiles(pairs), detail=detail)
     detail = ", ".join(unwanted) or "none"
     yield at_most("plugin", "unwanted modules of an unused plugin", len(unwanted), 0, "modules", detail=detail)
     what = "first fixture of a run, CPU above the same run without"
-    yield Row("plugin", what, statistics.median(used), "ms", spread=quartiles(used))
+    yield Row("plugin", what, used - unused, "ms")
 
 
 def _modules(folder: Path) -> set[str]:
@@ -153,27 +171,32 @@ def xdist_rows(sizes: Sizes) -> Iterator[Row]:
     except ImportError:
         yield skipped("xdist", f"{sizes.tests:,} small tests", "pytest-xdist is not installed")
         return
+    client = (
+        "    ns = kv_cloudflare.create_namespace('n', {'key': b'value'})\n"
+        "    client = http.client.HTTPConnection('127.0.0.1', kv_cloudflare.port)\n"
+        "    path = f'/client/v4/accounts/{kv_cloudflare.account_id}/storage/kv/namespaces/{ns.id}/values/key'\n"
+        "    client.request('GET', path, headers={'Authorization': 'Bearer ' + kv_cloudflare.api_token})\n"
+        "    assert client.getresponse().read() == b'value'\n"
+        "    client.close()\n"
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "test_small.py").write_text(
-            "import http.client\nimport pytest\n\n"
-            f"@pytest.mark.parametrize('n', range({sizes.tests}))\n"
-            "def test_small(n, kv_cloudflare):\n"
-            "    ns = kv_cloudflare.create_namespace('n', {'key': b'value'})\n"
-            "    client = http.client.HTTPConnection('127.0.0.1', kv_cloudflare.port)\n"
-            "    path = f'/client/v4/accounts/{kv_cloudflare.account_id}/storage/kv/namespaces/{ns.id}/values/key'\n"
-            "    client.request('GET', path, headers={'Authorization': 'Bearer ' + kv_cloudflare.api_token})\n"
-            "    assert client.getresponse().read() == b'value'\n"
-            "    client.close()\n"
-        )
+        head = f"import http.client\n{PLAIN}\n@pytest.mark.parametrize('n', range({sizes.tests}))\n"
+        (folder / "test_small.py").write_text(f"{head}def test_small(n, kv_cloudflare):\n{client}")
+        (folder / "test_empty.py").write_text(f"{head}def test_empty(n, nothing):\n    assert True\n")
         alone: list[float] = []
         for workers in (0, 2, 4):
             progress(f"xdist: {sizes.tests:,} tests with -n {workers}")
-            arguments = ("-p", "xdist.plugin", "-p", "pytest_kvfake.plugin", "-n", str(workers), "test_small.py")
-            seconds = [timed(lambda run=arguments: _run(folder, *run)) for _ in range(1 if sizes.rounds < 10 else 3)]
-            wall = statistics.median(seconds)
-            alone = alone or [wall]
+            arguments = ("-p", "xdist.plugin", "-p", "pytest_kvfake.plugin", "-n", str(workers))
+            runs = range(1 if sizes.rounds < 10 else 3)
+            wall, empty = (
+                statistics.median(timed(partial(_run, folder, *arguments, file)) for _ in runs)
+                for file in ("test_small.py", "test_empty.py")
+            )
+            alone = alone or [wall, empty]
             what = f"{sizes.tests:,} small tests, {f'-n {workers}' if workers else 'alone'}"
-            faster = f"{alone[0] / wall:.2f} times as fast as alone"
-            detail = f"{wall / sizes.tests * 1e3:.2f} ms a test, {faster}, {os.cpu_count()} cores"
+            detail = (
+                f"{wall / sizes.tests * 1e3:.2f} ms a test, {alone[0] / wall:.2f} times as fast as alone, "
+                f"{os.cpu_count()} cores; tests that do nothing: {empty:.2f} s, {alone[1] / empty:.2f} times as fast"
+            )
             yield Row("xdist", what, wall, "s", detail=detail)

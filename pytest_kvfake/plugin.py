@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import weakref
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,16 +16,15 @@ import pytest
 
 import pytest_kvfake
 from pytest_kvfake import settings
-from pytest_kvfake.options import OPTIONS, RANDOM, checked
+from pytest_kvfake.options import OPTIONS, RANDOM
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Generator, Iterator
 
     from pytest_kvfake import FakeApify, FakeCloudflare, FakeHive, FakeRegistry
+    from pytest_kvfake.factory import FakeFactory
     from pytest_kvfake.fake import Fake
-
-__all__ = ["FakeFactory"]
 
 F = TypeVar("F", bound="Fake[Any]")
 
@@ -170,62 +168,19 @@ def kvfake_factory(pytestconfig: pytest.Config) -> Iterator[FakeFactory]:
         with kvfake_factory(FakeCloudflare, dialect="observed") as kv:
             ...
     """
+    from pytest_kvfake.factory import FakeFactory  # it is about to be needed
+
     factory = FakeFactory(pytestconfig.stash[_RUN].options)
     yield factory
     factory.stop()
 
 
-class FakeFactory:
-    """What the fixture ``kvfake_factory`` gives."""
-
-    def __init__(self, options: dict[str, Any]) -> None:
-        self._options = options
-        self._made: weakref.WeakSet[Fake[Any]] = weakref.WeakSet()
-
-    def __call__(self, fake: type[F], **options: Any) -> F:
-        """Makes a fake that is not running yet; use it as a context manager.
-
-        Args:
-            fake: its class, such as ``FakeCloudflare``.
-            options: what its class takes; they go before command line, environment and ini file. The seed is the
-                same for every fake of a run unless it is given.
-
-        Raises:
-            OptionError: an option does not exist, or has a value it cannot take.
-        """
-        __tracebackhide__ = True
-        given = checked(options, where=f"kvfake_factory({fake.__name__}, …)", fake=fake)
-        made = fake(**{**_defaults(self._options, ""), **given})
-        self._made.add(made)
-        return made
-
-    def stop(self) -> None:
-        """Stops the fakes that were started and never stopped."""
-        for fake in list(self._made):
-            fake.stop()
-
-
 def _running(request: pytest.FixtureRequest, fake_class: type[F]) -> Iterator[F]:
     """Starts a fake with the options of the fixture's node, and stops it."""
+    from pytest_kvfake.factory import running  # it is about to be needed
+
     run = request.config.stash[_RUN]
-    try:
-        marked = settings.from_markers(request.node, fake_class)
-    except pytest_kvfake.OptionError as error:
-        _watch().raise_at(run.item, error)
-    fake = fake_class(**{**_defaults(run.options, request.node.nodeid), **marked})
-    fake.start()
-    try:
-        yield fake
-    finally:
-        fake.stop()
-
-
-def _defaults(options: dict[str, Any], node_id: str) -> dict[str, Any]:
-    """What is set for the whole run, and the seed of a node where none is."""
-    from pytest_kvfake.engine.seed import seed_of  # a fake is about to be made
-
-    configured = {name: value for name, value in options.items() if OPTIONS[name].of_fakes}
-    return {"seed": seed_of(node_id), **configured}
+    yield from running(fake_class, run.options, request.node, run.item)
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
