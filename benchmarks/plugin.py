@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import socket
@@ -48,13 +49,17 @@ def _pytest(folder: Path, *arguments: str) -> float:
 
 
 def _run(folder: Path, *arguments: str) -> str:
+    return _python(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
+
+
+def _python(folder: Path, *arguments: str) -> str:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     for name in ("KVFAKE_CHECK_ANSWERS", "PYTHONDONTWRITEBYTECODE"):
         environment.pop(name, None)
     environment["PYTHONHASHSEED"] = "0"  # otherwise every process has other collisions
     environment["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")  # filled by the round that does not count
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    command = [sys.executable, *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
@@ -68,35 +73,36 @@ def plugin_rows(sizes: Sizes) -> Iterator[Row]:
         folder = Path(name)
         (folder / "test_one.py").write_text("def test_one():\n    assert True\n")
         (folder / "test_fixture.py").write_text("def test_one(kv_cloudflare):\n    assert True\n")
-        # One scan finds all plugins that are installed, but each "-p" makes a scan of its own: so that both runs make as
-        # many, an empty plugin stands where ours is not.
+        # One scan finds all plugins that are installed, but each "-p" makes a scan of its own: an empty plugin stands
+        # where ours is not, so that both runs make as many.
         (folder / "empty_plugin.py").write_text("")
         other = ("-p", "pytest_httpserver.pytest_plugin", "-p", "empty_plugin")
         ours = ("-p", "pytest_httpserver.pytest_plugin", "-p", "pytest_kvfake.plugin")
+        same = ["-q", "-p", "no:cacheprovider"]
+        runs = {
+            "without": [*same, *other, "test_one.py"],
+            "unused": [*same, *ours, "test_one.py"],
+            "used": [*same, *ours, "test_fixture.py"],
+        }
         with on_core(SERVER_CORE):
-            taken = interleaved(
-                {
-                    "without": lambda: _pytest(folder, *other, "test_one.py"),
-                    "unused": lambda: _pytest(folder, *ours, "test_one.py"),
-                    "used": lambda: _pytest(folder, *ours, "test_fixture.py"),
-                },
-                sizes.runs,
-            )
+            printed = _python(folder, "-m", "benchmarks.forked", json.dumps(runs), str(sizes.runs))
+        taken: dict[str, list[float]] = json.loads(printed.splitlines()[-1])
         modules = _modules(folder)
-    # What disturbs a process only ever adds to its CPU time, so the least of many runs says most.
-    without, unused, used = (1e3 * min(taken[name]) for name in ("without", "unused", "used"))
-    pairs = [1e3 * (one - none) for one, none in zip(taken["unused"], taken["without"], strict=True)]
+    unused, used = (
+        [1e3 * (one - none) for one, none in zip(taken[name], taken[base], strict=True)]
+        for name, base in (("unused", "without"), ("used", "unused"))
+    )
     unwanted = [name for name in UNWANTED if name in modules]
     own = sum(module.startswith("pytest_kvfake") for module in modules)
-    detail = (
-        f"{len(modules)} modules, {own} of them ours; CPU, the least of {sizes.runs} runs each; spread of the pairs"
-    )
+    detail = f"{len(modules)} modules, {own} of them ours; {sizes.runs} runs of both in turns"
     what = "plugin loaded and unused, CPU above a run without it"
-    yield at_most("plugin", what, unused - without, UNUSED_LIMIT, "ms", spread=quartiles(pairs), detail=detail)
+    yield at_most(
+        "plugin", what, statistics.median(unused), UNUSED_LIMIT, "ms", spread=quartiles(unused), detail=detail
+    )
     detail = ", ".join(unwanted) or "none"
     yield at_most("plugin", "unwanted modules of an unused plugin", len(unwanted), 0, "modules", detail=detail)
     what = "first fixture of a run, CPU above the same run without"
-    yield Row("plugin", what, used - unused, "ms")
+    yield Row("plugin", what, statistics.median(used), "ms", spread=quartiles(used))
 
 
 def _modules(folder: Path) -> set[str]:
