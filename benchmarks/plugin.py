@@ -11,11 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.harness import (
+    CLIENT_CORE,
     SERVER_CORE,
     Row,
     Sizes,
@@ -24,6 +26,7 @@ from benchmarks.harness import (
     on_core,
     progress,
     quartiles,
+    ratio,
     skipped,
     timed,
 )
@@ -206,3 +209,24 @@ def xdist_rows(sizes: Sizes) -> Iterator[Row]:
                 f"{os.cpu_count()} cores; tests that do nothing: {empty:.2f} s, {alone[1] / empty:.2f} times as fast"
             )
             yield Row("xdist", what, wall, "s", detail=detail)
+        yield _side_by_side(folder, sizes)
+
+
+def _side_by_side(folder: Path, sizes: Sizes) -> Row:
+    """The suite beside a second run of it, on a core each, against the suite by itself."""
+    progress(f"xdist: {sizes.tests:,} tests beside {sizes.tests:,} tests")
+
+    def suite(place: int) -> float:
+        with on_core(place):
+            return timed(partial(_run, folder, "-p", "pytest_kvfake.plugin", "test_small.py"))
+
+    both: list[float] = []
+    alone: list[float] = []
+    for _ in range(1 if sizes.rounds < 10 else 3):
+        alone.append(suite(SERVER_CORE))
+        with ThreadPoolExecutor(2) as pool:
+            both.append(max(pool.map(suite, (CLIENT_CORE, SERVER_CORE))))
+    found = ratio(both, alone)
+    what = f"{sizes.tests:,} small tests beside as many in a second process : alone"
+    detail = f"{statistics.median(both):.2f} s and {statistics.median(alone):.2f} s, a core each"
+    return Row("xdist", what, found.median, "x", detail=detail, spread=found.quartiles)
