@@ -105,7 +105,7 @@ class _FakeLines:
 def _details(exchange: Exchange) -> Iterator[str]:
     """The last exchange as it was on the wire; it is most often the one that the test failed at."""
     request, response = exchange.request, exchange.response
-    yield f"> {shortened(request.method, 20)} {redacted_target(request.target, _WIDTH)}"
+    yield f"> {shortened(request.method, 20)} {redacted_target(request.target, _WIDTH, exchange.parameters)}"
     yield from (f"> {line}" for line in _headers(request.headers.pairs))
     if request.body:
         yield f"> {_body(request.body)}"

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["masked", "names_credential", "redacted_headers", "redacted_target", "shortened"]
 
@@ -51,11 +52,19 @@ def redacted_headers(fields: Iterable[tuple[str, str]]) -> Iterator[tuple[str, s
         yield name, shortened(masked(value) if names_credential(name) else value)
 
 
-def redacted_target(target: str, limit: int = 120) -> str:
-    """Gives a request target to be shown: credentials in its query masked, shortened."""
-    if "?" in target:
-        target = _QUERY_PAIR.sub(_masked_pair, target)
-    return shortened(target, limit)
+def redacted_target(target: str, limit: int = 120, parameters: Mapping[str, str | None] | None = None) -> str:
+    """Gives a request target to be shown: credentials in its path and query masked, shortened.
+
+    Args:
+        target: as sent.
+        limit: the characters that it may have.
+        parameters: what its path holds, by name, decoded.
+    """
+    path, mark, query = target.partition("?")
+    secrets = {value for name, value in (parameters or {}).items() if value and names_credential(name)}
+    if secrets:
+        path = "/".join(masked(segment) if unquote(segment) in secrets else segment for segment in path.split("/"))
+    return shortened(path + _QUERY_PAIR.sub(_masked_pair, mark + query), limit)
 
 
 def _masked_pair(pair: re.Match[str]) -> str:

@@ -216,6 +216,21 @@ def test_credentials_end_after_four_characters(suite):
         assert kept in shown
 
 
+def test_credentials_in_a_path_end_there_too(suite):
+    result = suite(
+        """
+        import urllib.request
+
+        def test_it(kv_hive):
+            kv_hive.create_hive("h")
+            urllib.request.urlopen(f"{kv_hive.url}/{kv_hive.app_id}/{kv_hive.api_key}/hive/h/key-value/keys").close()
+            assert f"/{kv_hive.api_key}/" in kv_hive.journal.last.request.target
+            assert False
+        """
+    )
+    result.stdout.fnmatch_lines(["*> GET /*/0B93…/hive/h/key-value/keys"])
+
+
 def test_long_values_are_shortened(suite):
     result = suite(
         """
