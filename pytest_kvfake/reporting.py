@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_kvfake.contract.coverage import Coverage, CoverageItem
-    from pytest_kvfake.engine.journal import Exchange
+    from pytest_kvfake.engine.exchange import Exchange
     from pytest_kvfake.fake import Fake
 
 __all__ = ["MAX_LINES", "CoverageTable", "FailureSection", "raise_at"]

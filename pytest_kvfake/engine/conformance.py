@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_kvfake.contract.document import Document, Operation
-    from pytest_kvfake.engine.journal import Exchange
+    from pytest_kvfake.engine.exchange import Exchange
 
 __all__ = ["CHECK_ANSWERS_VARIABLE", "STRICT_MODES", "Conformance", "Strict"]
 

@@ -35,9 +35,9 @@ from pytest_kvfake.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from pytest_kvfake.engine.exchange import Exchange
     from pytest_kvfake.engine.faults.arming import Fault
     from pytest_kvfake.engine.faults.kinds import Phase
-    from pytest_kvfake.engine.journal import Exchange
     from pytest_kvfake.engine.world import World
 
 __all__ = ["handle"]

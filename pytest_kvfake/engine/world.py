@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pytest_kvfake.contract.document import Document
     from pytest_kvfake.engine.clock import Clock
     from pytest_kvfake.engine.conformance import Conformance
-    from pytest_kvfake.engine.journal import Exchange, Journal
+    from pytest_kvfake.engine.exchange import Exchange
+    from pytest_kvfake.engine.journal import Journal
 
 __all__ = ["Bug", "World"]
 

@@ -10,7 +10,7 @@ from pytest_kvfake.contract.cases import Answer, Sent, load_cases, run
 from pytest_kvfake.contract.coverage import Recording
 from pytest_kvfake.contract.document import Document
 from pytest_kvfake.discovery import fake_class
-from pytest_kvfake.engine.journal import Exchange
+from pytest_kvfake.engine.exchange import Exchange
 from pytest_kvfake.engine.messages import Headers, Request, body_of
 
 

@@ -22,7 +22,7 @@ from pytest_kvfake.contract.cases import load_cases
 from pytest_kvfake.contract.document import DIALECTS, Document, Operation
 from pytest_kvfake.contract.validation import check_answer
 from pytest_kvfake.discovery import implemented
-from pytest_kvfake.engine.journal import Exchange
+from pytest_kvfake.engine.exchange import Exchange
 from pytest_kvfake.engine.messages import is_bodyless
 
 EXCUSES: dict[str, list[dict[str, str]]] = json.loads(

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from pytest_kvfake.engine.journal import Exchange, Journal
+from pytest_kvfake.engine.exchange import Exchange
+from pytest_kvfake.engine.journal import Journal
 from pytest_kvfake.engine.messages import Headers, Request, Response
 from pytest_kvfake.errors import JournalError, UnknownOperationError
 
