@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar
 
 from pytest_kvfake.contract.document import Document, load
+from pytest_kvfake.engine import verification
 from pytest_kvfake.engine.clock import Clock
 from pytest_kvfake.engine.conformance import Conformance
 from pytest_kvfake.engine.journal import Journal
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from pytest_httpserver import HTTPServer
     from typing_extensions import Self
 
-    from pytest_kvfake.contract.validation import Violation
-    from pytest_kvfake.engine.faults.arming import Fault
     from pytest_kvfake.engine.faults.vocabulary import Faults
     from pytest_kvfake.transport.face import ServerFace
     from pytest_kvfake.transport.httpx import KVFakeTransport
@@ -348,9 +347,9 @@ class Fake(ABC, Generic[S]):
         Warns:
             KVFakeContractWarning: there were violations, and ``strict`` is ``warn``.
         """
-        problems = [*self._bugs(), *self._unfired(), *self._endless()]
+        problems = verification.problems(self.world, self._wait_limit)
         violations = self.conformance.take()
-        told = self._told(violations)
+        told = verification.told(self.world, violations)
         if problems:
             raise VerificationError("\n\n".join([*problems, told] if told else problems))
         if not violations:
@@ -358,46 +357,6 @@ class Fake(ABC, Generic[S]):
         if self.conformance.strict == "error" or any(violation.side == "answer" for violation in violations):
             raise ContractViolationError(told)
         warnings.warn(told, KVFakeContractWarning, stacklevel=2)
-
-    def _told(self, violations: list[Violation]) -> str:
-        if not violations:
-            return ""
-        text = "".join(f"\n  {violation}" for violation in violations[:20])
-        more = f"\n  … and {len(violations) - 20} more" if len(violations) > 20 else ""
-        return f"{len(violations)} contract violation(s) with {self.service.name}:{text}{more}"
-
-    def _bugs(self) -> Iterable[str]:
-        bugs, self.world.bugs[:] = list(self.world.bugs), []
-        for bug in bugs:
-            whose = f"{bug.error}" if isinstance(bug.error, UsageError) else "A bug in pytest-kvfake, please report it."
-            yield f"{whose} It happened in {bug.exchange}\n{bug.traceback}"
-
-    def _unfired(self) -> Iterable[str]:
-        for fault in self.faults.armed:
-            if fault.missing:
-                fault.remove()
-                yield self._explained(fault)
-
-    def _explained(self, fault: Fault) -> str:
-        times = f"{fault.times} time{'' if fault.times == 1 else 's'}"
-        calls = sum(self.journal.count(operation) for operation in fault.operations)
-        names = ", ".join(sorted(fault.operations)[:5])
-        came = [exchange for exchange in self.journal if exchange.operation in fault.operations]
-        nearest = came or list(self.journal)
-        shown = f"Nearest came: {nearest[-1]}." if nearest else "No request came at all."
-        advice = "Arm it with optional=True, or remove() it, if that is meant."
-        return (
-            f"The fault “{fault}” was to fire {times} but fired {fault.fired}. "
-            f"{calls} request(s) came to {names}. {shown} {advice}"
-        )
-
-    def _endless(self) -> Iterable[str]:
-        waited, self.world.waited[:] = list(self.world.waited), []
-        for exchange in waited:
-            yield (
-                f"A client waited for {self._wait_limit:g} s (wait_limit) and did not give up: {exchange}. "
-                "Give the client a time-out."
-            )
 
     # Transports
 
@@ -415,7 +374,7 @@ class Fake(ABC, Generic[S]):
             stop=self.stop,
             running=lambda: self.running,
             exchanges=lambda: [(one.number, one.request, one.response) for one in self.journal],
-            bugs=lambda: [VerificationError(text) for text in self._bugs()],
+            bugs=lambda: [VerificationError(text) for text in verification.bugs(self.world)],
         )
 
     @property
