@@ -4,7 +4,6 @@ Half of what it sends fits the document, half does not. Ids and credentials are 
 no generator guesses them; keys of several segments come from our own strategy.
 """
 
-import contextlib
 import copy
 import dataclasses
 import importlib
@@ -143,8 +142,11 @@ def check_operation(fake, operation: Any, footing: Footing, mode: Any, examples:
         reached.add(response.status_code)
         case.validate_response(response, checks=CHECKS, transport_kwargs=kwargs)
 
-    with fake, requests.Session() as session, contextlib.suppress(Unsatisfiable):  # where any JSON is a body, say
-        send()
+    with fake, requests.Session() as session:
+        try:  # noqa: SIM105 - from Python 3.12 on, suppress() makes another group of schemathesis' failures
+            send()
+        except Unsatisfiable:  # where any JSON is a body, say
+            pass
     return reached
 
 
