@@ -57,10 +57,10 @@ def _read_list_namespaces(
 
 
 def _read_page(state: CloudflareState, query: Mapping[str, str], arguments: dict[str, Any]) -> ServiceError | None:
-    del state
     page = whole(query.get("page", "1"))
     per_page = whole(query.get("per_page", "20"))
-    arguments.update(page=max(page or 1, 1), per_page=max(per_page or 20, 1))
+    largest = state.limits.list_namespaces_max
+    arguments.update(page=max(page or 1, 1), per_page=min(max(per_page or 20, 1), largest))
     return None
 
 
