@@ -1,6 +1,6 @@
 import threading
 
-from pytest_kvfake.engine.seed import ALPHANUMERIC, draw, identifier, seed_of
+from pytest_kvfake.engine.seed import ALPHANUMERIC, draw, identifier, numbered, seed_of
 
 
 def test_the_same_name_draws_the_same_number():
@@ -45,3 +45,14 @@ def test_hex_ids_are_hex():
 def test_a_text_has_one_seed():
     assert seed_of("tests/test_x.py::test_y") == seed_of("tests/test_x.py::test_y")
     assert seed_of("a") != seed_of("b")
+
+
+def test_numbered_ids_are_16_hex_digits_that_never_come_twice():
+    made = {numbered(7, "ray", number) for number in range(10_000)}
+    assert len(made) == 10_000
+    assert all(len(one) == 16 and int(one, 16) >= 0 for one in made)
+
+
+def test_numbered_ids_depend_on_seed_name_and_number_alone():
+    assert numbered(7, "ray", 3) == numbered(7, "ray", 3)
+    assert len({numbered(7, "ray", 3), numbered(8, "ray", 3), numbered(7, "other", 3)}) == 3
