@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple, Protocol, TypeVar, overload
 
 __all__ = [
+    "BODYLESS",
     "NO_BODY",
     "Body",
     "Delivery",
@@ -237,9 +238,13 @@ class Endpoint(Protocol):
         """Tells that a wait lasted ``wait_limit``: the client of exchange ``number`` has no time-out."""
 
 
+BODYLESS = frozenset({*range(100, 200), 204, 304})
+"""The statuses of answers that have no body, and no word on its length (RFC 9110 sections 6.4.1 and 8.6)."""
+
+
 def is_bodyless(method: str, status: int) -> bool:
-    """Whether an answer has no body on the wire, whatever the engine rendered (RFC 9110 section 6.4.1)."""
-    return method == "HEAD" or status in {204, 304} or 100 <= status < 200
+    """Whether an answer has no body on the wire, whatever the engine rendered."""
+    return method == "HEAD" or status in BODYLESS
 
 
 def body_of(data: bytes) -> ReadBody:

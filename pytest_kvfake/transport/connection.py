@@ -18,10 +18,10 @@ from pytest_kvfake.engine.messages import (
 )
 from pytest_kvfake.transport import wire
 from pytest_kvfake.transport.bodies import BodyReader
-from pytest_kvfake.transport.http1 import Head, RequestParser, UnreadableError, serialize
+from pytest_kvfake.transport.http1 import Framing, RequestParser, UnreadableError, serialize
 
 if TYPE_CHECKING:
-    from pytest_kvfake.engine.messages import Endpoint
+    from pytest_kvfake.engine.messages import Endpoint, Request
     from pytest_kvfake.transport.waits import Waits
 
 __all__ = ["DISCARD_LIMIT", "TLS_ALERT", "Connection"]
@@ -101,12 +101,12 @@ class Connection:
             head = self._next_head()
             if head is None:
                 return False
-            end = self._exchange(head)
+            end = self._exchange(*head)
         if end != "reset":
             self._linger()
         return end == "reset"
 
-    def _next_head(self) -> Head | None:
+    def _next_head(self) -> tuple[Request, Framing] | None:
         parser = self._parser
         try:
             head = parser.next_head() if parser.received else None
@@ -118,8 +118,7 @@ class Connection:
                 if not data:
                     self._end_of_input()
                     return None
-                parser.feed(data)
-                head = parser.next_head()
+                head = parser.next_head(data)
         except UnreadableError as error:
             self._refuse(error)
             return None
@@ -151,16 +150,15 @@ class Connection:
                 self._socket.sendall(TLS_ALERT)
         self._linger()
 
-    def _exchange(self, head: Head) -> wire.End:
-        request = head.request
-        if head.length == 0:
+    def _exchange(self, request: Request, framing: Framing) -> wire.End:
+        if framing.length == 0:
             delivery = self._endpoint.handle(request, no_body)
             whole = True
         else:
-            upload = _Upload(self._socket, self._parser, head)
+            upload = _Upload(self._socket, self._parser, framing)
             delivery = self._endpoint.handle(request, upload.read)
             # A fault on the head closes without the body, and under Expect the client still keeps it.
-            if not (upload.asked or delivery.wire or head.expects):
+            if not (upload.asked or delivery.wire or framing.expects):
                 try:
                     upload.read(0)
                 except IncompleteBodyError as error:
@@ -174,21 +172,20 @@ class Connection:
             end = self._waits.of(delivery.number).wait(delivery.delay)
             if end != "over":
                 return self._end_of_wait(delivery, end)
-        return self._answer(head, delivery, close=head.close or delivery.close or not whole)
+        close = framing.close or delivery.close or not whole
+        return self._answer(request.method, delivery, close=close, http10=framing.http10)
 
-    def _answer(self, head: Head, delivery: Delivery, *, close: bool) -> wire.End:
-        response, method = delivery.response, head.request.method
+    def _answer(self, method: str, delivery: Delivery, *, close: bool, http10: bool) -> wire.End:
+        response = delivery.response
         try:
             if delivery.wire is not None:
                 waits = self._waits.of(delivery.number)
-                end = wire.deliver(
-                    self._socket, response, method, delivery.wire, waits, close=close, http10=head.http10
-                )
+                end = wire.deliver(self._socket, response, method, delivery.wire, waits, close=close, http10=http10)
                 return self._end_of_wait(delivery, end) if end == "limit" else end
             if response is None:
                 return "close"
-            close = close or (head.http10 and response.stream is not None)
-            wire.send(self._socket, response, method, close=close, http10=head.http10)
+            close = close or (http10 and response.stream is not None)
+            wire.send(self._socket, response, method, close=close, http10=http10)
         except OSError as error:
             if not self._cut:
                 reason = error.strerror or str(error)
@@ -241,12 +238,12 @@ class _Upload:
         whole: the body came to its end, so the connection can serve another request.
     """
 
-    __slots__ = ("_body", "_head", "_parser", "_socket", "asked", "whole")
+    __slots__ = ("_body", "_framing", "_parser", "_socket", "asked", "whole")
 
-    def __init__(self, connection: socket.socket, parser: RequestParser, head: Head) -> None:
+    def __init__(self, connection: socket.socket, parser: RequestParser, framing: Framing) -> None:
         self._socket = connection
         self._parser = parser
-        self._head = head
+        self._framing = framing
         self._body = NO_BODY
         self.asked = False
         self.whole = False
@@ -259,9 +256,9 @@ class _Upload:
         return self._body
 
     def _receive(self, limit: int) -> Body:
-        length = self._head.length
+        length = self._framing.length
         data = self._parser.take()
-        if self._head.expects and not data:
+        if self._framing.expects and not data:
             if length is not None and length > limit:
                 return Body(b"", length)
             try:
@@ -281,6 +278,6 @@ class _Upload:
                 came, of = reader.collector.size, "" if length is None else f" of {length}"
                 raise IncompleteBodyError(f"the client closed the connection after {came}{of} bytes of the body")
             rest = reader.feed(data)
-        self._parser.feed(rest)
+        self._parser.put_back(rest)
         self.whole = True
         return reader.collector.body()

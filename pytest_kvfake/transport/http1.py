@@ -7,15 +7,16 @@ surrogate pair gets into a key or into JSON, and ``encode("latin-1")`` gives the
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 
-from pytest_kvfake.engine.messages import Headers, Request, Response, is_bodyless
+from pytest_kvfake.engine.messages import BODYLESS, Headers, Request, Response, is_bodyless
 
 __all__ = [
     "HEAD_LIMIT",
     "REFUSALS",
-    "Head",
+    "Framing",
     "RequestParser",
     "UnreadableError",
     "answer_fields",
@@ -72,9 +73,8 @@ _BARE_LF = re.compile(r"(?<!\r)\n").search
 _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE).match
 _LENGTH = re.compile(rf"[0-9]{{1,{LENGTH_DIGITS}}}").fullmatch
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
-_WITHOUT_LENGTH = frozenset({204, 304})
 _UNSENDABLE = str.maketrans("\r\n\0", "   ")
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
 
 
 class UnreadableError(Exception):
@@ -92,18 +92,16 @@ class UnreadableError(Exception):
         super().__init__(self.reason)
 
 
-class Head(NamedTuple):
-    """The head of one request, and how its body is framed.
+class Framing(NamedTuple):
+    """How the body of one request is framed, and what becomes of its connection.
 
     Attributes:
-        request: the request, its body still empty.
         length: bytes of the body; None for a chunked one.
         expects: the client waits for a ``100 Continue`` before it sends the body.
         close: the client wants the connection closed after the answer.
         http10: the client speaks HTTP/1.0.
     """
 
-    request: Request
     length: int | None
     expects: bool
     close: bool
@@ -111,14 +109,11 @@ class Head(NamedTuple):
 
 
 class _Fields(NamedTuple):
-    """What one block of header fields says."""
+    """What one block of header fields says; a framing is None where it may not stand under a version of HTTP."""
 
     headers: Headers
-    length: int | None
-    expects: bool
-    close: bool
-    keep_alive: bool
-    hosted: bool
+    framing: Framing | None
+    framing10: Framing | None
 
 
 class RequestParser:
@@ -138,22 +133,25 @@ class RequestParser:
         self._block = b""
         self._fields: _Fields | None = None
 
-    def feed(self, data: bytes) -> None:
-        """Takes in bytes from the connection."""
-        self.received += data
-
     def take(self) -> bytes:
         """Hands over all bytes behind the last head: a body's beginning, or the next request."""
         data, self.received = self.received, b""
         return data
 
-    def next_head(self) -> Head | None:
-        """Gives the next head, or None while it is not complete.
+    def put_back(self, data: bytes) -> None:
+        """Takes back what of them was not the body's."""
+        self.received = data
+
+    def next_head(self, data: bytes = b"") -> tuple[Request, Framing] | None:
+        """Takes in bytes from the connection, and gives the next head; None while it is not complete.
+
+        Returns:
+            The request, its body still empty, and the framing of that body.
 
         Raises:
             UnreadableError: the bytes are no request. The parser is of no use any more.
         """
-        buffer = self.received
+        buffer = self.received = self.received + data
         if not buffer:
             return None
         if buffer[0] == 13 and buffer.startswith(b"\r\n"):
@@ -165,18 +163,17 @@ class RequestParser:
             self._check_beginning()
             return None
         cut = buffer.find(b"\r\n")
-        method, target, http10 = _read_line(buffer[:cut].decode("latin-1"))
+        line = buffer[:cut]
+        method, target, http10 = _remembered_line(line) if cut <= _REMEMBERED_LENGTH else _read_line(line)
         # A client that keeps its connection mostly repeats its fields: an equal block is not read again.
         fields = self._fields
         if fields is None or end - cut != len(self._block) or not buffer.startswith(self._block, cut + 2):
             block = buffer[cut + 2 : end + 2]
             fields = self._fields = _read_fields(block.decode("latin-1"))
             self._block = block
-        if http10:
-            if fields.length is None:
-                raise UnreadableError("coding10")
-        elif not fields.hosted:
-            raise UnreadableError("host")
+        framing = fields.framing10 if http10 else fields.framing
+        if framing is None:
+            raise UnreadableError("coding10" if http10 else "host")
         if target[0] != "/":
             target = origin_form(method, target)
         served = self._served
@@ -184,13 +181,7 @@ class RequestParser:
         self._scanned = 0
         self._lined = False
         self._served = served + 1
-        return Head(
-            Request(method, target, fields.headers, b"", 0, served),
-            fields.length,
-            fields.expects and not http10,
-            not fields.keep_alive if http10 else fields.close,
-            http10,
-        )
+        return Request(method, target, fields.headers, b"", 0, served), framing
 
     def _check_beginning(self) -> None:
         """Refuses at once what can never become a head, so that nobody waits for its end."""
@@ -211,8 +202,9 @@ class RequestParser:
         self._scanned = max(0, size - 3)
 
 
-def _read_line(line: str) -> tuple[str, str, bool]:
+def _read_line(data: bytes) -> tuple[str, str, bool]:
     """Gives method, target, and whether the version is 1.0."""
+    line = data.decode("latin-1")
     words = line.split(" ")
     # Almost every line is of this kind, and the pattern takes twice as long to say so.
     if len(words) == 3 and words[2] == "HTTP/1.1" and words[0] in _METHODS:
@@ -223,6 +215,11 @@ def _read_line(line: str) -> tuple[str, str, bool]:
     if match is None:
         raise UnreadableError(_line_error(f"{line}\r\n".partition("\n")[0] + "\n"))
     return match[1], match[2], match[3] == "0"
+
+
+# Suites ask for the same few targets again and again.
+_remembered_line = lru_cache(maxsize=1_024)(_read_line)
+_REMEMBERED_LENGTH = 512
 
 
 def _line_error(line: str) -> str:
@@ -279,7 +276,10 @@ def _read_fields(block: str) -> _Fields:
         raise UnreadableError("host")
     size = None if coding is not None else 0 if length is None else _read_length(length)
     wishes = {option.strip() for option in options}
-    return _Fields(headers, size, expect is not None, "close" in wishes, "keep-alive" in wishes, hosts == 1)
+    framing = Framing(size, expect is not None, "close" in wishes, http10=False) if hosts else None
+    # RFC 9112 section 6.1 and RFC 9110 section 10.1.1: no chunks and no 100 Continue for a client of HTTP/1.0.
+    framing10 = Framing(size, expects=False, close="keep-alive" not in wishes, http10=True) if coding is None else None
+    return _Fields(headers, framing, framing10)
 
 
 def _read_length(value: str) -> int:
@@ -325,7 +325,7 @@ def origin_form(method: str, target: str) -> str:
 def status_text(status: int) -> str:
     """Gives a status with its standard phrase, for example ``404 Not Found``; the phrase may be empty."""
     line = _STATUS_LINES.get(status)
-    return line[9:-2] if line else f"{status} "
+    return line[9:] if line else f"{status} "
 
 
 def encode_field(text: str) -> bytes:
@@ -349,11 +349,12 @@ def answer_fields(
         http10: the client speaks HTTP/1.0: it gets no chunks, and is told when the connection stays.
         length: what Content-Length says, where that is not the body's own length.
     """
-    fields = [field for field in response.headers if field[0].lower() not in _FRAMING]
-    status = response.status
+    fields = list(response.headers)
+    if not _FRAMING.isdisjoint(map(str.lower, dict(fields))):
+        fields = [field for field in fields if field[0].lower() not in _FRAMING]
     if length is not None:
         fields.append(("Content-Length", str(length)))
-    elif status in _WITHOUT_LENGTH or status < 200:
+    elif response.status in BODYLESS:
         pass  # RFC 9110 section 8.6
     elif response.stream is None:
         fields.append(("Content-Length", str(len(response.body))))
@@ -371,13 +372,13 @@ def serialize_head(
 ) -> bytes:
     """Gives the bytes of an answer's head; the arguments are those of `answer_fields`."""
     fields = answer_fields(response, close=close, http10=http10, length=length)
-    line = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {status_text(response.status)}\r\n"
-    text = "".join([line, *[f"{name}: {value}\r\n" for name, value in fields], "\r\n"])
+    line = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {status_text(response.status)}"
+    text = "\r\n".join([line, *map(": ".join, fields), "", ""])
     lines = len(fields) + 2
     if text.isascii() and text.count("\n") == lines and text.count("\r") == lines and "\0" not in text:
         return text.encode("ascii")
     parts = [b"%s: %s\r\n" % (encode_field(name), encode_field(value)) for name, value in fields]
-    return b"".join([line.encode("ascii"), *parts, b"\r\n"])
+    return b"".join([line.encode("ascii"), b"\r\n", *parts, b"\r\n"])
 
 
 def serialize(response: Response, method: str, *, close: bool = False, http10: bool = False) -> bytes:

@@ -12,7 +12,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Literal
 
-from pytest_kvfake.engine.messages import is_bodyless
+from pytest_kvfake.engine.messages import BODYLESS, is_bodyless
 from pytest_kvfake.transport.http1 import serialize_head
 
 if TYPE_CHECKING:
@@ -57,11 +57,12 @@ def send(connection: socket.socket, response: Response, method: str, *, close: b
         OSError: the client is gone.
     """
     body = response.body
-    if response.stream is not None and not is_bodyless(method, response.status):
+    bodyless = method == "HEAD" or response.status in BODYLESS
+    if response.stream is not None and not bodyless:
         _send_stream(connection, response, close=close, http10=http10)
         return
     head = serialize_head(response, close=close, http10=http10)
-    if not body or is_bodyless(method, response.status):
+    if bodyless or not body:
         connection.sendall(head)
     elif len(body) <= COPY_LIMIT:
         connection.sendall(head + body)

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_kvfake.engine.messages import Response
+from pytest_kvfake.engine.messages import Request, Response
 from pytest_kvfake.transport.http1 import (
     HEAD_LIMIT,
-    Head,
+    Framing,
     RequestParser,
     UnreadableError,
     encode_field,
@@ -18,10 +18,8 @@ from pytest_kvfake.transport.http1 import (
 HOST = b"Host: kv.test\r\n"
 
 
-def parse(data: bytes) -> Head | None:
-    parser = RequestParser()
-    parser.feed(data)
-    return parser.next_head()
+def parse(data: bytes) -> tuple[Request, Framing] | None:
+    return RequestParser().next_head(data)
 
 
 def refusal(data: bytes) -> tuple[str, int | None]:
@@ -39,9 +37,10 @@ def outcome(pieces: list[bytes]) -> list[object]:
     parser, seen = RequestParser(), []
     try:
         for piece in pieces:
-            parser.feed(piece)
-            while head := parser.next_head():
+            head = parser.next_head(piece)
+            while head is not None:
                 seen.append(head)
+                head = parser.next_head()
     except UnreadableError as error:
         seen.append((error.kind, error.status))
     return seen
@@ -51,10 +50,12 @@ def outcome(pieces: list[bytes]) -> list[object]:
 
 
 def test_a_head_gives_method_target_and_fields_as_sent():
-    head = parse(b"PUT /a%2Fb?x=%20 HTTP/1.1\r\nhOST: kv.test\r\nX-A:  1 \t\r\nX-a: 2\r\nContent-Length: 7\r\n\r\n")
-    assert (head.request.method, head.request.target) == ("PUT", "/a%2Fb?x=%20")
-    assert head.request.headers.pairs == (("hOST", "kv.test"), ("X-A", "1"), ("X-a", "2"), ("Content-Length", "7"))
-    assert head.length == 7
+    request, framing = parse(
+        b"PUT /a%2Fb?x=%20 HTTP/1.1\r\nhOST: kv.test\r\nX-A:  1 \t\r\nX-a: 2\r\nContent-Length: 7\r\n\r\n"
+    )
+    assert (request.method, request.target) == ("PUT", "/a%2Fb?x=%20")
+    assert request.headers.pairs == (("hOST", "kv.test"), ("X-A", "1"), ("X-a", "2"), ("Content-Length", "7"))
+    assert framing.length == 7
 
 
 def test_an_unfinished_head_is_waited_for():
@@ -62,32 +63,32 @@ def test_an_unfinished_head_is_waited_for():
 
 
 def test_a_request_without_body_fields_has_an_empty_body():
-    assert parse(get()).length == 0
+    assert parse(get())[1].length == 0
 
 
 def test_a_chunked_request_has_no_length():
-    assert parse(get(b"Transfer-Encoding: Chunked")).length is None
+    assert parse(get(b"Transfer-Encoding: Chunked"))[1].length is None
 
 
 def test_a_repeated_equal_content_length_counts_once():
-    assert parse(get(b"Content-Length: 5", b"Content-Length: 5")).length == 5
+    assert parse(get(b"Content-Length: 5", b"Content-Length: 5"))[1].length == 5
 
 
 def test_an_empty_field_value_is_allowed():
-    assert parse(get(b"X-Empty:")).request.headers["x-empty"] == ""
+    assert parse(get(b"X-Empty:"))[0].headers["x-empty"] == ""
 
 
 def test_bytes_above_127_in_a_field_are_latin_1():
-    assert parse(get(b"X-Name: caf\xe9")).request.headers["x-name"] == "café"
+    assert parse(get(b"X-Name: caf\xe9"))[0].headers["x-name"] == "café"
 
 
 def test_a_slash_doubled_at_the_front_of_the_target_stays():
-    assert parse(get(target=b"//a//b")).request.target == "//a//b"
+    assert parse(get(target=b"//a//b"))[0].target == "//a//b"
 
 
 @given(st.binary(min_size=1).map(lambda data: b"/" + bytes(byte for byte in data if byte > 0x20 and byte != 0x7F)))
 def test_any_target_without_control_characters_comes_back_byte_for_byte(target):
-    assert parse(get(target=target)).request.target.encode("latin-1") == target
+    assert parse(get(target=target))[0].target.encode("latin-1") == target
 
 
 @pytest.mark.parametrize(
@@ -100,28 +101,28 @@ def test_any_target_without_control_characters_comes_back_byte_for_byte(target):
     ],
 )
 def test_an_absolute_target_becomes_origin_form(sent, origin):
-    assert parse(get(target=sent)).request.target == origin
+    assert parse(get(target=sent))[0].target == origin
 
 
 def test_options_of_the_whole_server_passes():
-    assert parse(b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n").request.target == "*"
+    assert parse(b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n")[0].target == "*"
 
 
 def test_empty_lines_before_a_request_are_skipped():
-    assert parse(b"\r\n\r\n\r\n" + get()).request.target == "/"
+    assert parse(b"\r\n\r\n\r\n" + get())[0].target == "/"
 
 
 def test_a_later_minor_version_is_read_as_1_1():
-    assert parse(get(version=b"HTTP/1.7")).http10 is False
+    assert parse(get(version=b"HTTP/1.7"))[1].http10 is False
 
 
 def test_three_hundred_fields_are_read():
-    assert len(parse(get(*(b"X-%d: v" % n for n in range(300)))).request.headers) == 301
+    assert len(parse(get(*(b"X-%d: v" % n for n in range(300))))[0].headers) == 301
 
 
 def test_expect_is_seen_in_1_1_and_ignored_in_1_0():
-    assert parse(get(b"Expect: 100-Continue", b"Content-Length: 1")).expects is True
-    assert parse(get(b"Expect: 100-continue", b"Content-Length: 1", version=b"HTTP/1.0")).expects is False
+    assert parse(get(b"Expect: 100-Continue", b"Content-Length: 1"))[1].expects is True
+    assert parse(get(b"Expect: 100-continue", b"Content-Length: 1", version=b"HTTP/1.0"))[1].expects is False
 
 
 @pytest.mark.parametrize(
@@ -135,30 +136,30 @@ def test_expect_is_seen_in_1_1_and_ignored_in_1_0():
     ],
 )
 def test_who_wants_the_connection_closed(version, connection, close):
-    assert parse(get(*([connection] if connection else []), version=version)).close is close
+    assert parse(get(*([connection] if connection else []), version=version))[1].close is close
 
 
 def test_http_1_0_needs_no_host():
-    assert parse(get(version=b"HTTP/1.0", host=b"")).http10 is True
+    assert parse(get(version=b"HTTP/1.0", host=b""))[1].http10 is True
 
 
 def test_requests_of_a_connection_are_counted():
     parser = RequestParser()
-    parser.feed(get() + get(b"X-Other: 1") + get())
-    assert [parser.next_head().request.served for _ in range(3)] == [0, 1, 2]
+    data = get() + get(b"X-Other: 1") + get()
+    assert [parser.next_head(piece)[0].served for piece in (data, b"", b"")] == [0, 1, 2]
 
 
 def test_repeated_fields_are_not_mixed_up_with_those_before():
     parser = RequestParser()
-    parser.feed(get(b"Content-Length: 0", b"X: 1") + get(b"Connection: close") + get(b"Connection: close"))
-    heads = [parser.next_head() for _ in range(3)]
-    assert [(head.close, head.request.headers.get("x")) for head in heads] == [(False, "1"), (True, None), (True, None)]
+    data = get(b"Content-Length: 0", b"X: 1") + get(b"Connection: close") + get(b"Connection: close")
+    heads = [parser.next_head(piece) for piece in (data, b"", b"")]
+    seen = [(framing.close, request.headers.get("x")) for request, framing in heads]
+    assert seen == [(False, "1"), (True, None), (True, None)]
 
 
 def test_an_equal_block_of_fields_is_still_refused_where_the_version_forbids_it():
     parser = RequestParser()
-    parser.feed(get(host=b"", version=b"HTTP/1.0") + get(host=b""))
-    parser.next_head()
+    parser.next_head(get(host=b"", version=b"HTTP/1.0") + get(host=b""))
     with pytest.raises(UnreadableError, match="Host"):
         parser.next_head()
 
@@ -260,9 +261,8 @@ def test_a_head_of_63_kib_is_read():
 
 def test_a_refused_head_can_be_shown():
     parser = RequestParser()
-    parser.feed(get(b"X : a"))
     with pytest.raises(UnreadableError):
-        parser.next_head()
+        parser.next_head(get(b"X : a"))
     assert parser.received == get(b"X : a")
 
 
