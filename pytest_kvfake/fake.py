@@ -155,6 +155,7 @@ class Fake(ABC, Generic[S]):
             entries=journal_entries,
             body_bytes=journal_body_bytes,
             total_bytes=journal_bytes,
+            service=self.document.service,
             operations=self.document.operations.keys(),
         )
         self.world: World[S] = World(

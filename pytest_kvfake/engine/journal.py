@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from pytest_kvfake.engine.exchange import Exchange, Exchanges, counted
 from pytest_kvfake.errors import JournalError, UnknownOperationError, did_you_mean
+from pytest_kvfake.log import LOGGER
 
 if TYPE_CHECKING:
     from pytest_kvfake.engine.messages import Request
@@ -29,6 +31,9 @@ class Journal(Sequence[Exchange]):
 
     Indexing and iteration see what is still there; ``len`` and counts are of all that ever came. Whoever asks by
     an operation's name gets `UnknownOperationError` for one that the service does not have.
+
+    Attributes:
+        on_drop: is told each exchange that goes before its violations were worked out.
     """
 
     def __init__(
@@ -37,10 +42,12 @@ class Journal(Sequence[Exchange]):
         entries: int = 1000,
         body_bytes: int = 64 * 1024,
         total_bytes: int = 16 * 1024 * 1024,
+        service: str = "",
         operations: Collection[str] = (),
     ) -> None:
-        """Makes an empty journal; without ``operations`` it takes every name for one."""
+        """Makes an empty journal of a service; without ``operations`` it takes every name for one."""
         self._bounds = _Bounds(entries, body_bytes, total_bytes)
+        self._service = service
         self._operations = operations
         self._kept: deque[Exchange] = deque()
         self._kept_bytes = 0
@@ -50,8 +57,7 @@ class Journal(Sequence[Exchange]):
         self._lock = threading.RLock()  # entered by itself: a condition's own __enter__ is a Python call more
         self._changed = threading.Condition(self._lock)
         self._waiting = 0
-        self.on_drop: Callable[[Exchange], None] = _nothing
-        self.on_close: Callable[[Exchange], None] = _nothing
+        self.on_drop: Callable[[Exchange], None] | None = None
 
     def open(self, operation: str | None, key: str | None, request: Request, time: float) -> Exchange:
         """Adds an exchange that has just begun; its number is the next one."""
@@ -60,31 +66,33 @@ class Journal(Sequence[Exchange]):
             self._newest += 1
             exchange = Exchange(self._newest, operation, key, request, time)
             self._counts[operation] = self._counts.get(operation, 0) + 1
-            kept = self._kept
-            kept.append(exchange)
-            dropped = self._oldest() if len(kept) > self._bounds.entries else None
-        if dropped is not None:
-            self.on_drop(dropped)
+            self._kept.append(exchange)
         return exchange
 
     def close(self, exchange: Exchange) -> None:
-        """Marks an exchange as decided: bodies are cut to the bound, waiters are woken."""
-        size = _size(exchange)
-        if size > self._bounds.body_bytes:
+        """Marks an exchange as decided: bodies are cut to the bound, old exchanges dropped, waiters woken."""
+        bounds, response = self._bounds, exchange.response
+        size = len(exchange.request.body) + (len(response.body) if response is not None else 0)
+        if size > bounds.body_bytes:
             size = self._cut(exchange)
-        dropped: list[Exchange] = []
+        unread: list[Exchange] = []
         with self._lock:
             kept = self._kept
             if kept and exchange.number >= kept[0].number:
                 exchange._size = size  # noqa: SLF001 - the journal's own bookkeeping
                 self._kept_bytes += size
-                while self._kept_bytes > self._bounds.total_bytes and len(kept) > 1:
-                    dropped.append(self._oldest())
+            while len(kept) > bounds.entries or (self._kept_bytes > bounds.total_bytes and len(kept) > 1):
+                oldest = kept.popleft()
+                self._kept_bytes -= oldest._size  # noqa: SLF001
+                if oldest._check is not None:  # noqa: SLF001
+                    unread.append(oldest)
             if self._waiting:
                 self._changed.notify_all()
-        for old in dropped:
-            self.on_drop(old)
-        self.on_close(exchange)
+        if self.on_drop is not None:
+            for oldest in unread:
+                self.on_drop(oldest)
+        if LOGGER.isEnabledFor(logging.INFO):
+            LOGGER.info("%s %s", self._service, exchange)
 
     def clear(self) -> None:
         """Forgets all exchanges and counts; numbers go on, so that none ever means two exchanges."""
@@ -281,17 +289,4 @@ class Journal(Sequence[Exchange]):
         exchange.request = exchange.request._replace(body=exchange.request.body[:bound])
         if exchange.response is not None:
             exchange.response = exchange.response._replace(body=exchange.response.body[:bound])
-        return _size(exchange)
-
-    def _oldest(self) -> Exchange:
-        oldest = self._kept.popleft()
-        self._kept_bytes -= oldest._size  # noqa: SLF001 - the journal's own bookkeeping
-        return oldest
-
-
-def _size(exchange: Exchange) -> int:
-    return len(exchange.request.body) + (len(exchange.response.body) if exchange.response is not None else 0)
-
-
-def _nothing(exchange: Exchange) -> None:
-    del exchange
+        return len(exchange.request.body) + (len(exchange.response.body) if exchange.response is not None else 0)

@@ -134,13 +134,14 @@ def receive(world: World[S], command: Command, exchange: Exchange, read_body: Re
 
 def decide(world: World[S], command: Command, exchange: Exchange) -> tuple[Outcome | ServiceError, WireKind | None]:
     """Gives what the service, or a fault in its place, makes of the request, and how its answer suffers."""
-    early = refuse(world, command, exchange)
+    armed = world.faults.armed
+    early = refuse(world, command, exchange) if armed else check(world, command, world.checks)
     if early is not None:
         exchange.applied = unchanged(command)
         exchange.error = early.name if isinstance(early, ServiceError) else None
         return early, None
     assert command.operation is not None, f"No check of {world.service.name} answered what no operation answers."
-    if world.faults.armed:
+    if armed:
         return apply_with_faults(world, command, exchange)
     result = apply(world, command, exchange)
     if isinstance(result, ServiceError):
@@ -150,8 +151,6 @@ def decide(world: World[S], command: Command, exchange: Exchange) -> tuple[Outco
 
 def refuse(world: World[S], command: Command, exchange: Exchange) -> ServiceError | Outcome | None:
     """Gives what comes before the state step: a check's answer, or that of a fault at its place among the checks."""
-    if not world.faults.armed:
-        return check(world, command, world.checks)
     service = world.service
     return (
         check(world, command, service.gateway)
@@ -359,6 +358,7 @@ def close_journal(world: World[S], exchange: Exchange, delivery: Delivery, start
     exchange.duration = time.perf_counter() - started
     if world.coverage is not None and response is not None and exchange.by_service:
         world.coverage.add((exchange.operation, response.status, exchange.error, exchange.fault is not None))
-    world.conformance.watch(exchange)
+    if not world.conformance.is_flawless(exchange):
+        world.conformance.watch(exchange)
     world.journal.close(exchange)
     return delivery

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import traceback
 from dataclasses import dataclass
@@ -31,9 +30,6 @@ __all__ = ["Bug", "World"]
 S = TypeVar("S", bound=State)
 
 _SHOWN_BYTES = 120
-
-_log = logging.getLogger("pytest_kvfake")
-"""Every exchange at ``INFO``, as it is decided: ``--kvfake-log``, or whatever the user's logging makes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +82,6 @@ class World(Generic[S]):
         self.coverage = recorder(document.service, document.dialect)
         self.handle: Callable[[Request, ReadBody], Delivery] = partial(pipeline.handle, self)
         journal.on_drop = conformance.dropped
-        journal.on_close = self._logged
-
-    def _logged(self, exchange: Exchange) -> None:
-        if _log.isEnabledFor(logging.INFO):
-            _log.info("%s %s", self.service.name, exchange)
 
     def undelivered(self, number: int, reason: str) -> None:
         """Corrects what the journal says was put on the wire."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from pytest_kvfake.engine.service import Outcome, ServiceError
+from pytest_kvfake.log import LOGGER
 from pytest_kvfake.registry import items, roles
 from pytest_kvfake.registry.checks import MAX_U64, admitted
 from pytest_kvfake.registry.state import ALL, milliseconds
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pytest_kvfake.registry.state import Org, RegistryState
 
 __all__ = ["STEPS"]
-
-_log = logging.getLogger("pytest_kvfake")
 
 
 def describe_org(state: RegistryState, org: Org, command: Command, moment: int) -> Outcome:
@@ -42,7 +40,7 @@ def rotate_org_key(state: RegistryState, org: Org, command: Command, moment: int
     del moment
     key = state.rotate_key(org, command.arguments["org_key"])
     if not key.strip(" \t"):
-        _log.warning("The key of org %s is blank now, so no request can open it any more.", org.name)
+        LOGGER.warning("The key of org %s is blank now, so no request can open it any more.", org.name)
     return _at(org, {"org_key": key})
 
 

@@ -82,13 +82,25 @@ def test_a_question_that_needs_dropped_entries_names_the_option():
     assert len(journal.of("write")) == 2
 
 
-def test_a_dropped_entry_is_told():
+def test_an_entry_that_goes_before_it_was_checked_is_told():
     journal = Journal(entries=1)
     gone: list[Exchange] = []
     journal.on_drop = gone.append
     first = add(journal)
+    first.watch(lambda exchange: ())
+    second = add(journal)
+    second.watch(lambda exchange: ())
+    assert second.violations == ()
     add(journal)
     assert gone == [first]
+
+
+def test_requests_under_way_are_kept_until_one_is_decided():
+    journal = Journal(entries=1)
+    under_way = [journal.open("slow", None, Request("GET", "/x", Headers()), 0.0) for _ in range(3)]
+    assert list(journal) == under_way
+    journal.close(under_way[2])
+    assert list(journal) == under_way[2:]
 
 
 def test_a_long_body_is_cut_and_its_size_kept():
