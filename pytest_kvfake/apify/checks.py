@@ -20,7 +20,7 @@ from pytest_kvfake.engine.service import Outcome, ServiceError
 if TYPE_CHECKING:
     from pytest_kvfake.apify.state import ApifyState
     from pytest_kvfake.engine.messages import Request
-    from pytest_kvfake.engine.service import Command
+    from pytest_kvfake.engine.service import Checks, Command
 
 __all__ = ["CHECKS", "body_limit", "normalise"]
 
@@ -28,7 +28,6 @@ __all__ = ["CHECKS", "body_limit", "normalise"]
 _VERBS = ("OPTIONS", "GET", "HEAD", "PUT", "POST", "DELETE", "PATCH")
 _OVERRIDE = re.compile(r"(?:^|&)method=([^&]*)")
 _BY_ID = "/v2/key-value-stores/"
-_UPLOADS = frozenset({"store_record", "store_record_post"})
 _LISTINGS = frozenset({"list_keys", "download_records"})
 _TOKEN_NEEDED = frozenset({"list_stores", "get_or_create_store", "get_current_user"})
 
@@ -61,7 +60,7 @@ def check_override(state: ApifyState, command: Command, now: float) -> ServiceEr
 
 
 def check_preflight(state: ApifyState, command: Command, now: float) -> Outcome | None:
-    """204 for OPTIONS on a known path, whatever token comes with it."""
+    """204 for OPTIONS on a known path, which is no operation, whatever token comes with it."""
     del state, now
     if command.request.method == "OPTIONS" and command.allowed:
         return Outcome(Preflight(_verbs_of(command)), 204)
@@ -83,11 +82,9 @@ def check_token(state: ApifyState, command: Command, now: float) -> ServiceError
     return None
 
 
-def check_route(state: ApifyState, command: Command, now: float) -> ServiceError | None:
+def refuse_route(state: ApifyState, command: Command, now: float) -> ServiceError:
     """404 for a path where nothing is, 405 for one that is there under other verbs."""
     del state, now
-    if command.operation is not None:
-        return None
     if not command.allowed:
         return ServiceError("page_not_found")
     return ServiceError("method_not_allowed", {"allowed": ",".join(_verbs_of(command))})
@@ -147,9 +144,6 @@ def check_syntax(state: ApifyState, command: Command, now: float) -> ServiceErro
 def check_upload(state: ApifyState, command: Command, now: float) -> ServiceError | None:
     """415, 413, and 400 for a record that its collection does not allow."""
     del now
-    assert command.operation is not None
-    if command.operation.name not in _UPLOADS:
-        return None
     refusal = _refused_upload(state, command)
     if refusal is not None:
         return refusal
@@ -166,24 +160,16 @@ def check_upload(state: ApifyState, command: Command, now: float) -> ServiceErro
     return None if reason is None else ServiceError("schema_violation", {"reason": reason})
 
 
-def check_body(state: ApifyState, command: Command, now: float) -> ServiceError | None:
-    """400 for what a JSON body says, and for the name of a store."""
-    del now
-    assert command.operation is not None
-    reader = READERS.get(command.operation.name)
-    return None if reader is None else reader(state, command)
-
-
-CHECKS = (
+CHECKS: Checks[ApifyState] = (
     check_override,
-    check_preflight,
+    {None: check_preflight},
     check_token,
-    check_route,
+    {None: refuse_route},
     check_credentials,
     check_store,
     check_syntax,
-    check_upload,
-    check_body,
+    {"store_record": check_upload, "store_record_post": check_upload},
+    READERS,
 )
 
 

@@ -14,9 +14,11 @@ from pytest_kvfake.engine.jsontext import parsed
 from pytest_kvfake.engine.service import ServiceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_kvfake.apify.state import ApifyState
     from pytest_kvfake.engine.messages import Request
-    from pytest_kvfake.engine.service import Command
+    from pytest_kvfake.engine.service import Check, Command
 
 __all__ = ["READERS", "read_listing", "read_stores"]
 
@@ -78,7 +80,8 @@ def _json_body(request: Request, *, tolerant: bool) -> dict[str, Any] | ServiceE
     return body if isinstance(body, dict) else ServiceError("invalid_input")
 
 
-def _read_create(state: ApifyState, command: Command) -> ServiceError | None:
+def _read_create(state: ApifyState, command: Command, now: float) -> ServiceError | None:
+    del now
     body = _json_body(command.request, tolerant=True)
     if isinstance(body, ServiceError):
         return body
@@ -95,7 +98,8 @@ def _read_create(state: ApifyState, command: Command) -> ServiceError | None:
     return None
 
 
-def _read_update(state: ApifyState, command: Command) -> ServiceError | None:
+def _read_update(state: ApifyState, command: Command, now: float) -> ServiceError | None:
+    del now
     body = _json_body(command.request, tolerant=False)
     if isinstance(body, ServiceError):
         return body
@@ -109,5 +113,5 @@ def _read_update(state: ApifyState, command: Command) -> ServiceError | None:
     return check_name(changes["name"], state.limits) if changes.get("name") is not None else None
 
 
-READERS = {"get_or_create_store": _read_create, "update_store": _read_update}
-"""Of the operations that take a JSON body."""
+READERS: Mapping[str | None, Check[ApifyState]] = {"get_or_create_store": _read_create, "update_store": _read_update}
+"""Of the operations that take a JSON body: what it says, and the name of a store."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_kvfake.cloudflare.reading import BODY_READERS, QUERY_READERS
 from pytest_kvfake.cloudflare.state import CloudflareState, Token, normalised_id
 from pytest_kvfake.contract.router import percent_decoded
-from pytest_kvfake.engine.service import Command, ServiceError
+from pytest_kvfake.engine.service import Checks, Command, ServiceError
 
 if TYPE_CHECKING:
     from pytest_kvfake.engine.messages import Request
@@ -57,21 +57,33 @@ def normalise(request: Request, state: CloudflareState) -> Request:
 def check_route(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
     """7003 for what leads nowhere, and the plain text for an empty key."""
     del state, now
-    raw_account, sent = command.raw_parameters.get("account_id"), command.parameters.get("account_id")
-    if command.operation is None:
-        found = _ACCOUNT_PATH.fullmatch(command.request.path)
-        raw_account = found[1] if found is not None else None
-        sent = None if raw_account is None else percent_decoded(raw_account)
-    if raw_account is not None:
-        account = normalised_id(sent or "")
-        if account is None or "-" in raw_account:
-            return _not_routed(command.request.path)
-        command.arguments["account"] = account
-    if command.operation is None and not command.allowed:
-        empty_key = _EMPTY_KEY_PATH.fullmatch(command.request.path)
-        return ServiceError("empty_key") if empty_key else _unless_listing(command)
-    if command.raw_parameters.get("key_name") in _DOTS:
-        return ServiceError("empty_key")
+    raw = command.raw_parameters
+    if "account_id" in raw:
+        refusal = _check_account(command, raw["account_id"], command.parameters["account_id"])
+        if refusal is not None:
+            return refusal
+    return ServiceError("empty_key") if raw.get("key_name") in _DOTS else None
+
+
+def check_unrouted(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
+    """The same where no operation answers; what has one under another method goes on."""
+    del state, now
+    path = command.request.path
+    found = _ACCOUNT_PATH.fullmatch(path)
+    if found is not None:
+        refusal = _check_account(command, found[1], percent_decoded(found[1]))
+        if refusal is not None:
+            return refusal
+    if command.allowed:
+        return None
+    return ServiceError("empty_key") if _EMPTY_KEY_PATH.fullmatch(path) else _unless_listing(command)
+
+
+def _check_account(command: Command, raw: str, sent: str | None) -> ServiceError | None:
+    account = normalised_id(sent or "")
+    if account is None or "-" in raw:
+        return _not_routed(command.request.path)
+    command.arguments["account"] = account
     return None
 
 
@@ -130,10 +142,10 @@ def check_permission(state: CloudflareState, command: Command, now: float) -> Se
     return None
 
 
-def check_method(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
+def refuse_method(state: CloudflareState, command: Command, now: float) -> ServiceError:
     """405 for a path that exists under other methods."""
-    del state, now
-    return ServiceError("method_not_allowed") if command.operation is None else None
+    del state, command, now
+    return ServiceError("method_not_allowed")
 
 
 def check_namespace_id(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
@@ -150,24 +162,14 @@ def check_namespace_id(state: CloudflareState, command: Command, now: float) -> 
     return None
 
 
-def check_query(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
-    """The query parameters that the API layer parses itself."""
-    del now
-    assert command.operation is not None
-    reader = QUERY_READERS.get(command.operation.name)
-    return None if reader is None else reader(state, command.query, command.arguments)
-
-
-def check_body(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
-    """The body's syntax; its limits are judged by the operation, once the namespace is known to exist."""
-    del now
-    assert command.operation is not None
-    reader = BODY_READERS.get(command.operation.name)
-    return None if reader is None else reader(state, command)
-
-
-GATEWAY = (check_route, check_credentials, check_permission, check_method)
-CHECKS = (check_namespace_id, check_query, check_body)
+GATEWAY: Checks[CloudflareState] = (
+    check_route,
+    {None: check_unrouted},
+    check_credentials,
+    check_permission,
+    {None: refuse_method},
+)
+CHECKS: Checks[CloudflareState] = (check_namespace_id, QUERY_READERS, BODY_READERS)
 
 
 def _not_routed(path: str) -> ServiceError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_kvfake.cloudflare.state import CloudflareState
     from pytest_kvfake.engine.messages import Request
-    from pytest_kvfake.engine.service import Command
+    from pytest_kvfake.engine.service import Check, Command
 
 __all__ = ["BODY_READERS", "QUERY_READERS", "body_limit"]
 
@@ -37,9 +37,9 @@ def body_limit(state: CloudflareState, command: Command) -> int:
     return limits.bulk_request_bytes if "BULK" in command.operation.groups else _SMALL_BODY
 
 
-def _read_list_namespaces(
-    state: CloudflareState, query: Mapping[str, str], arguments: dict[str, Any]
-) -> ServiceError | None:
+def _read_list_namespaces(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
+    del now
+    query = command.query
     page = whole(query.get("page", "1"))
     if page is None or page < 1:
         return ServiceError("malformed_page")
@@ -52,20 +52,23 @@ def _read_list_namespaces(
     direction = query.get("direction", "asc").lower()
     if direction not in {"asc", "desc"}:
         return ServiceError("invalid_direction")
-    arguments.update(page=page, per_page=per_page, order=order, descending=direction == "desc")
+    command.arguments.update(page=page, per_page=per_page, order=order, descending=direction == "desc")
     return None
 
 
-def _read_page(state: CloudflareState, query: Mapping[str, str], arguments: dict[str, Any]) -> ServiceError | None:
+def _read_page(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
+    del now
+    query = command.query
     page = whole(query.get("page", "1"))
     per_page = whole(query.get("per_page", "20"))
     largest = state.limits.list_namespaces_max
-    arguments.update(page=max(page or 1, 1), per_page=min(max(per_page or 20, 1), largest))
+    command.arguments.update(page=max(page or 1, 1), per_page=min(max(per_page or 20, 1), largest))
     return None
 
 
-def _read_list_keys(state: CloudflareState, query: Mapping[str, str], arguments: dict[str, Any]) -> ServiceError | None:
-    limits = state.limits
+def _read_list_keys(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
+    del now
+    query, limits = command.query, state.limits
     limit = whole(query.get("limit", str(limits.list_keys_default)))
     if limit is None:
         return ServiceError("malformed_list_limit")
@@ -77,12 +80,12 @@ def _read_list_keys(state: CloudflareState, query: Mapping[str, str], arguments:
     after = position_of(cursor, state.seed) if cursor else None
     if cursor and after is None:
         return ServiceError("invalid_cursor")
-    arguments.update(limit=limit, after=after, prefix=query.get("prefix", ""))
+    command.arguments.update(limit=limit, after=after, prefix=query.get("prefix", ""))
     return None
 
 
-def _read_title(state: CloudflareState, command: Command) -> ServiceError | None:
-    del state
+def _read_title(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
+    del state, now
     request = command.request
     try:
         body = parsed(request.body) if len(request.body) == request.body_size else None
@@ -97,8 +100,8 @@ def _read_title(state: CloudflareState, command: Command) -> ServiceError | None
     return None
 
 
-def _read_value(state: CloudflareState, command: Command) -> ServiceError | None:
-    del state
+def _read_value(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
+    del state, now
     request = command.request
     arguments = command.arguments
     arguments.update(value=request.body, length=request.body_size, metadata=None)
@@ -122,11 +125,11 @@ def _in_parts(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
-def _read_items(error: str, kind: str, key_of: Callable[[Any], str | None]) -> Callable[..., ServiceError | None]:
+def _read_items(error: str, kind: str, key_of: Callable[[Any], str | None]) -> Check[CloudflareState]:
     """Makes the reader of a JSON array whose items all have a key; too large a body is left to the operation."""
 
-    def read(state: CloudflareState, command: Command) -> ServiceError | None:
-        del state
+    def read(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
+        del state, now
         items = _bulk_body(command, error, list, "an array")
         if items is None or isinstance(items, ServiceError):
             return items
@@ -155,8 +158,8 @@ def _bulk_body(command: Command, error: str, kind: type, what: str) -> Any | Ser
     return body
 
 
-def _read_bulk_get(state: CloudflareState, command: Command) -> ServiceError | None:
-    del state
+def _read_bulk_get(state: CloudflareState, command: Command, now: float) -> ServiceError | None:
+    del state, now
     body = _bulk_body(command, "malformed_bulk_get", dict, "an object")
     if body is None or isinstance(body, ServiceError):
         return body
@@ -179,7 +182,8 @@ def _key_of_text(item: Any) -> str | None:
     return item if isinstance(item, str) else None
 
 
-QUERY_READERS = {
+# A query's parameters that the API layer parses itself.
+QUERY_READERS: Mapping[str | None, Check[CloudflareState]] = {
     "list_namespaces": _read_list_namespaces,
     "list_keys": _read_list_keys,
     "list_accounts": _read_page,
@@ -188,7 +192,8 @@ QUERY_READERS = {
 
 _read_keys = _read_items("malformed_keys", "a string", _key_of_text)
 
-BODY_READERS: Mapping[str, Callable[[CloudflareState, Command], ServiceError | None]] = {
+# A body's syntax; its limits are judged by the operation, once the namespace is known to exist.
+BODY_READERS: Mapping[str | None, Check[CloudflareState]] = {
     "create_namespace": _read_title,
     "rename_namespace": _read_title,
     "write_value": _read_value,

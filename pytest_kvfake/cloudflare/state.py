@@ -222,7 +222,6 @@ class CloudflareState:
 
 
 @lru_cache(maxsize=1024)
-@lru_cache(maxsize=256)
 def normalised_id(text: str) -> str | None:
     """Gives an account or namespace id in the form in which it is kept; None if it is none.
 

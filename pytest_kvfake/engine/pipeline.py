@@ -135,7 +135,7 @@ def receive(world: World[S], command: Command, exchange: Exchange, read_body: Re
 def decide(world: World[S], command: Command, exchange: Exchange) -> tuple[Outcome | ServiceError, WireKind | None]:
     """Gives what the service, or a fault in its place, makes of the request, and how its answer suffers."""
     armed = world.faults.armed
-    early = refuse(world, command, exchange) if armed else check(world, command, world.checks)
+    early = refuse(world, command, exchange) if armed else check(world, command, world.checks[exchange.operation])
     if early is not None:
         exchange.applied = unchanged(command)
         exchange.error = early.name if isinstance(early, ServiceError) else None
@@ -153,9 +153,9 @@ def refuse(world: World[S], command: Command, exchange: Exchange) -> ServiceErro
     """Gives what comes before the state step: a check's answer, or that of a fault at its place among the checks."""
     service = world.service
     return (
-        check(world, command, service.gateway)
+        check(world, command, service.gateway_of[exchange.operation])
         or fault_before(world, command, exchange, "gateway")
-        or check(world, command, service.checks)
+        or check(world, command, service.checks_of[exchange.operation])
         or fault_before(world, command, exchange, "before")
     )
 

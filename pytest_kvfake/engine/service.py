@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Check",
+    "Checks",
     "Command",
     "Context",
     "Outcome",
@@ -162,6 +164,10 @@ Check = Callable[[S, Command, float], ServiceError | Outcome | None]
 """``check(state, command, now)``: nothing, the error with which the service refuses, or the outcome of a request
 that no operation answers (OPTIONS). Runs without the lock."""
 
+Checks = tuple[Check[S] | Mapping[str | None, Check[S]], ...]
+"""Checks in order. One in a mapping is for the operations that it names, and for requests that no operation answers
+where it names None."""
+
 Step = Callable[[S, Command, float], Outcome | ServiceError]
 """``step(state, command, now)``: existence, conditions, quotas and the change in one piece, under the lock."""
 
@@ -173,19 +179,41 @@ class Service(Generic[S]):
     Attributes:
         name: of its folder, its document and its fixture.
         normalise: the request as the service reads it (verb override, slashes, roots).
-        checks: in the contract's order; each sees what the ones before it have read. Together with those of the
-            gateway they answer every command without an operation.
+        checks: in the contract's order; each sees what the ones before it have read.
         steps: by operation, the same set as in the document.
         render: makes an answer of a step's outcome or of an error.
         body_limit: the most bytes of a body that a command's checks want to see.
         gateway: the checks before ``checks``, where errors that the document marks ``gateway`` act behind them and
-            before the service looks at arguments.
+            before the service looks at arguments. Together they answer every command without an operation.
     """
 
     name: str
     normalise: Callable[[Request, S], Request]
-    checks: tuple[Check[S], ...]
+    checks: Checks[S]
     steps: Mapping[str, Step[S]]
     render: Callable[[Outcome | ServiceError, Command, Context], Response]
     body_limit: Callable[[S, Command], int]
-    gateway: tuple[Check[S], ...] = ()
+    gateway: Checks[S] = ()
+
+    @cached_property
+    def gateway_of(self) -> Mapping[str | None, tuple[Check[S], ...]]:
+        """The gateway's checks for each operation, and for None."""
+        return self._by_operation(self.gateway)
+
+    @cached_property
+    def checks_of(self) -> Mapping[str | None, tuple[Check[S], ...]]:
+        """The checks behind the gateway for each operation, and for None."""
+        return self._by_operation(self.checks)
+
+    @cached_property
+    def all_checks_of(self) -> Mapping[str | None, tuple[Check[S], ...]]:
+        """Both in a row."""
+        return self._by_operation(self.gateway + self.checks)
+
+    def _by_operation(self, checks: Checks[S]) -> Mapping[str | None, tuple[Check[S], ...]]:
+        return {
+            operation: tuple(
+                one if callable(one) else one[operation] for one in checks if callable(one) or operation in one
+            )
+            for operation in (*self.steps, None)
+        }

@@ -45,7 +45,7 @@ class World(Generic[S]):
     """One fake: its contract, state, clock, journal, faults. It fulfils `messages.Endpoint`.
 
     Attributes:
-        checks: all of the service's, those of its gateway first.
+        checks: all of the service's for each operation, and for None.
         context: what rendering may depend on, beside command and result.
         handle: answers one request; the only way in for every transport.
         lock: held by every state step, and by users who look at the state.
@@ -74,7 +74,7 @@ class World(Generic[S]):
         self.journal = journal
         self.conformance = conformance
         self.faults = Faults(document, clock, seed, lambda: self.state.limits)
-        self.checks = service.gateway + service.checks
+        self.checks = service.all_checks_of
         self.context = Context(document, seed)
         self.lock = threading.RLock()
         self.bugs: list[Bug] = []

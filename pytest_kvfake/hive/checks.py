@@ -19,7 +19,7 @@ from pytest_kvfake.hive.texts import LARGEST_INTEGER
 
 if TYPE_CHECKING:
     from pytest_kvfake.engine.messages import Request
-    from pytest_kvfake.engine.service import Command
+    from pytest_kvfake.engine.service import Checks, Command
     from pytest_kvfake.hive.state.hives import HiveState
 
 __all__ = ["CHECKS", "body_limit", "normalise"]
@@ -57,11 +57,9 @@ def body_limit(state: HiveState, command: Command) -> int:
     return 0 if command.operation is None else _ANY_BODY
 
 
-def check_route(state: HiveState, command: Command, now: float) -> ServiceError | Outcome | None:
+def refuse_route(state: HiveState, command: Command, now: float) -> ServiceError | Outcome:
     """404 for what leads nowhere, whatever the method; browsers get their preflight."""
     del state, now
-    if command.operation is not None:
-        return None
     if command.request.method == "OPTIONS":
         return Outcome(PREFLIGHT, status=204)
     return ServiceError("unknown_route", {"path": command.request.path})
@@ -114,9 +112,6 @@ def check_body(state: HiveState, command: Command, now: float) -> ServiceError |
     """The body of an operation that documents one: its type, its syntax, its shape."""
     del now
     assert command.operation is not None
-    reader = BODIES.get(command.operation.name)
-    if reader is None:
-        return None
     media_type = command.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         return ServiceError("bad_content_type")
@@ -125,7 +120,7 @@ def check_body(state: HiveState, command: Command, now: float) -> ServiceError |
     except ValueError:
         return ServiceError("bad_json")
     try:
-        found = reader(body)
+        found = BODIES[command.operation.name](body)
     except RefusedError as refusal:
         return refusal.error
     if state.switches.string_values_only and found.get("text") is False:
@@ -157,13 +152,13 @@ def check_query(state: HiveState, command: Command, now: float) -> ServiceError 
     return None
 
 
-CHECKS = (
-    check_route,
+CHECKS: Checks[HiveState] = (
+    {None: refuse_route},
     check_application,
     check_user_token,
     check_names,
     check_hive,
-    check_body,
+    dict.fromkeys(BODIES, check_body),
     check_query,
 )
 

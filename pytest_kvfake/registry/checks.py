@@ -15,10 +15,8 @@ from pytest_kvfake.registry.names import is_shaped, normalised_path
 from pytest_kvfake.registry.state import Org, milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from pytest_kvfake.engine.messages import Request
-    from pytest_kvfake.engine.service import Command
+    from pytest_kvfake.engine.service import Checks, Command
     from pytest_kvfake.registry.state import RegistryState
 
 __all__ = ["CHECKS", "MAX_U32", "MAX_U64", "admitted", "body_limit", "flag_refusal", "normalise"]
@@ -52,12 +50,10 @@ def check_path(state: RegistryState, command: Command, now: float) -> ServiceErr
     return None if is_shaped(command.request.path) else ServiceError("bad_name")
 
 
-def check_method(state: RegistryState, command: Command, now: float) -> ServiceError | None:
+def refuse_method(state: RegistryState, command: Command, now: float) -> ServiceError:
     """405 for a well-formed path without an operation of that method."""
     del state, now
-    if command.operation is None:
-        return ServiceError("method_not_allowed", {"allow": ", ".join(command.allowed)})
-    return None
+    return ServiceError("method_not_allowed", {"allow": ", ".join(command.allowed)})
 
 
 def check_key_is_there(state: RegistryState, command: Command, now: float) -> ServiceError | None:
@@ -69,11 +65,8 @@ def check_key_is_there(state: RegistryState, command: Command, now: float) -> Se
 
 
 def check_condition(state: RegistryState, command: Command, now: float) -> ServiceError | None:
-    """400 for a condition that is no decimal u64; only writes and deletes of data have one."""
+    """400 for a condition that is no decimal u64."""
     del state, now
-    assert command.operation is not None
-    if command.operation.name not in {"write_data", "delete_data"}:
-        return None
     condition = None
     sent = command.request.headers.get("x-dk-update-org-time")
     if sent is not None:
@@ -85,21 +78,10 @@ def check_condition(state: RegistryState, command: Command, now: float) -> Servi
     return None
 
 
-def check_body(state: RegistryState, command: Command, now: float) -> ServiceError | None:
-    """400 for what takes, releases and rotations cannot read."""
-    del state, now
-    assert command.operation is not None
-    reader = _BODY_READERS.get(command.operation.name)
-    return None if reader is None else reader(command)
-
-
 def check_admission(state: RegistryState, command: Command, now: float) -> ServiceError | None:
     """404, and 403 for a rotation, for an unknown org as for a wrong key; then what the deletion flag refuses."""
     org = admitted(state, command, milliseconds(now))
     return org if isinstance(org, ServiceError) else None
-
-
-CHECKS = (check_path, check_method, check_key_is_there, check_condition, check_body, check_admission)
 
 
 def admitted(state: RegistryState, command: Command, moment: int) -> Org | ServiceError:
@@ -127,7 +109,9 @@ def flag_refusal(org: Org, operation: str, moment: int) -> ServiceError | None:
     return ServiceError("org_flagged") if operation in {"write_data", "take_role"} else None
 
 
-def _read_take(command: Command) -> ServiceError | None:
+def read_take(state: RegistryState, command: Command, now: float) -> ServiceError | None:
+    """400 for a take whose body is none."""
+    del state, now
     body = _json_object(command)
     if isinstance(body, ServiceError):
         return body
@@ -143,7 +127,9 @@ def _read_take(command: Command) -> ServiceError | None:
     return None
 
 
-def _read_release(command: Command) -> ServiceError | None:
+def read_release(state: RegistryState, command: Command, now: float) -> ServiceError | None:
+    """400 for a release whose body is none."""
+    del state, now
     body = _json_object(command)
     if isinstance(body, ServiceError):
         return body
@@ -153,7 +139,9 @@ def _read_release(command: Command) -> ServiceError | None:
     return None
 
 
-def _read_rotation(command: Command) -> ServiceError | None:
+def read_rotation(state: RegistryState, command: Command, now: float) -> ServiceError | None:
+    """400 for a rotation whose body is none; it may be missing."""
+    del state, now
     key = None
     if command.request.body_size:
         body = _json_object(command)
@@ -166,11 +154,14 @@ def _read_rotation(command: Command) -> ServiceError | None:
     return None
 
 
-_BODY_READERS: Mapping[str, Callable[[Command], ServiceError | None]] = {
-    "take_role": _read_take,
-    "release_role": _read_release,
-    "rotate_org_key": _read_rotation,
-}
+CHECKS: Checks[RegistryState] = (
+    check_path,
+    {None: refuse_method},
+    check_key_is_there,
+    {"write_data": check_condition, "delete_data": check_condition},
+    {"take_role": read_take, "release_role": read_release, "rotate_org_key": read_rotation},
+    check_admission,
+)
 
 
 def _json_object(command: Command) -> dict[str, Any] | ServiceError:
