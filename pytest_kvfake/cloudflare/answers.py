@@ -32,10 +32,9 @@ def render(result: Outcome | ServiceError, command: Command, context: Context) -
     """Makes the answer to a command: bytes are a stored value and go out without an envelope."""
     if isinstance(result, ServiceError):
         return _failure(result, command, context)
-    outcome, status, headers = result
-    if isinstance(outcome, bytes):
-        return Response(status, (_OCTETS, *headers, *_always(command, context)), outcome)
-    return Response(status, (_JSON, *headers, *_always(command, context)), written(_envelope(outcome, context)))
+    outcome = result.result
+    kind, body = (_OCTETS, outcome) if isinstance(outcome, bytes) else (_JSON, written(_envelope(outcome, context)))
+    return Response(result.status, (kind, *result.headers, *_always(command, context)), body)
 
 
 def _envelope(result: Any, context: Context) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from pytest_kvfake.contract.document import Document, Operation, Parameter
@@ -31,7 +31,8 @@ _REMEMBERED = 1_024
 _REMEMBERED_LENGTH = 512
 
 
-class Match(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Match:
     """What a path asks for.
 
     Attributes:

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, overload
 
 from pytest_kvfake.engine.exchange import Exchange, Exchanges, counted
@@ -286,7 +286,7 @@ class Journal(Sequence[Exchange]):
     def _cut(self, exchange: Exchange) -> int:
         exchange.violations  # noqa: B018 - worked out while the whole bodies are there
         bound = self._bounds.body_bytes
-        exchange.request = exchange.request._replace(body=exchange.request.body[:bound])
+        exchange.request = replace(exchange.request, body=exchange.request.body[:bound])
         if exchange.response is not None:
-            exchange.response = exchange.response._replace(body=exchange.response.body[:bound])
+            exchange.response = replace(exchange.response, body=exchange.response.body[:bound])
         return len(exchange.request.body) + (len(exchange.response.body) if exchange.response is not None else 0)

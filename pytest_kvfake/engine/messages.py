@@ -1,7 +1,7 @@
-"""What travels between a transport and the engine: frozen values, no behaviour.
+"""What travels between a transport and the engine: values that nobody changes, no behaviour.
 
-They are named tuples because several are made for each request, and a tuple is made four times as fast as a
-frozen dataclass.
+The types do not enforce that: several are made for each request, and a frozen dataclass takes four times as long to
+make. A named tuple takes longer, too, both to make and to read.
 
 A transport turns bytes into a `Request`, gives it to an `Endpoint`, and carries out the `Delivery` that
 comes back. The engine never sees a socket; a transport never sees a state.
@@ -10,6 +10,7 @@ comes back. The engine never sees a socket; a transport never sees a state.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol, TypeVar, overload
 
 __all__ = [
@@ -123,7 +124,8 @@ class MalformedBodyError(Exception):
     """The body's framing is broken (chunk sizes, chunk ends); the text says how."""
 
 
-class Request(NamedTuple):
+@dataclass(slots=True)
+class Request:
     """One HTTP request.
 
     Attributes:
@@ -158,10 +160,11 @@ class Request(NamedTuple):
 
     def with_target(self, method: str, target: str) -> Request:
         """Gives the same request as the service reads it (verb override, slashes)."""
-        return self._replace(method=method, target=target)
+        return replace(self, method=method, target=target)
 
 
-class Response(NamedTuple):
+@dataclass(slots=True)
+class Response:
     """One HTTP answer. Framing (``Content-Length``, ``Connection``) belongs to the transport.
 
     Attributes:
@@ -204,7 +207,8 @@ class WireFault(NamedTuple):
     amount: float = 0
 
 
-class Delivery(NamedTuple):
+@dataclass(slots=True)
+class Delivery:
     """What the engine has decided and a transport carries out.
 
     Attributes:

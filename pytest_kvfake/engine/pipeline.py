@@ -12,6 +12,7 @@ and ``verify()`` raises it.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -246,10 +247,11 @@ def apply(world: World[S], command: Command, exchange: Exchange, *, rehearsed: b
 
 def render(world: World[S], command: Command, result: Outcome | ServiceError) -> Response:
     """Makes an answer of an outcome or an error, in the service's own shape; adds the date."""
-    status, headers, body, stream = world.service.render(result, command, world.context)
+    answer = world.service.render(result, command, world.context)
+    stream = answer.stream
     if stream is not None:
         stream = partial(watched, world, command, stream)
-    return Response(status, (date_field(int(command.now)), *headers), body, stream)
+    return Response(answer.status, (date_field(int(command.now)), *answer.headers), answer.body, stream)
 
 
 @lru_cache(maxsize=8)
@@ -295,7 +297,7 @@ def with_limit_headers(world: World[S], command: Command, response: Response) ->
             known = {name.lower() for name, _ in response.headers}
             more = fault.kind.limiter.headers(command, now).items()
             added = tuple(pair for pair in more if pair[0].lower() not in known)
-            response = response._replace(headers=(*response.headers, *added))
+            response = replace(response, headers=(*response.headers, *added))
     return response
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class ServiceError:
     status: int | None = None
 
 
-class Outcome(NamedTuple):
+@dataclass(slots=True)
+class Outcome:
     """What a state step gives when the service does what it was asked for.
 
     Attributes:
@@ -130,7 +131,10 @@ class Command:
         self.allowed = allowed
         self.arguments: dict[str, Any] = {}
         if found is not None:
-            self.operation, self.raw_parameters, self.parameters, self.key = found
+            self.operation = found.operation
+            self.raw_parameters = found.raw
+            self.parameters = found.parameters
+            self.key = found.key
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -148,7 +152,8 @@ class Command:
         return self.bulk_keys or (() if self.key is None else (self.key,))
 
 
-class Context(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Context:
     """What rendering may depend on, beside the command and its result; one for each fake.
 
     Attributes:

@@ -7,9 +7,9 @@ surrogate pair gets into a key or into JSON, and ``encode("latin-1")`` gives the
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from typing import NamedTuple
 
 from pytest_kvfake.engine.messages import BODYLESS, Headers, Request, Response, is_bodyless
 
@@ -92,7 +92,8 @@ class UnreadableError(Exception):
         super().__init__(self.reason)
 
 
-class Framing(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Framing:
     """How the body of one request is framed, and what becomes of its connection.
 
     Attributes:
@@ -108,7 +109,8 @@ class Framing(NamedTuple):
     http10: bool
 
 
-class _Fields(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Fields:
     """What one block of header fields says; a framing is None where it may not stand under a version of HTTP."""
 
     headers: Headers
