@@ -33,10 +33,9 @@ def steps() -> Iterator[tuple[str, Callable[[], Any]]]:
     world, parser = kv.world, RequestParser()
 
     def parsed() -> Any:
-        parser.feed(data)
-        head = parser.next_head()
+        head = parser.next_head(data)
         assert head is not None
-        return head.request
+        return head[0]
 
     def routed() -> Any:
         head = parsed()

@@ -74,7 +74,7 @@ _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE).match
 _LENGTH = re.compile(rf"[0-9]{{1,{LENGTH_DIGITS}}}").fullmatch
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 _UNSENDABLE = str.maketrans("\r\n\0", "   ")
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
 class UnreadableError(Exception):
@@ -327,7 +327,7 @@ def origin_form(method: str, target: str) -> str:
 def status_text(status: int) -> str:
     """Gives a status with its standard phrase, for example ``404 Not Found``; the phrase may be empty."""
     line = _STATUS_LINES.get(status)
-    return line[9:] if line else f"{status} "
+    return line[9:-2].decode() if line else f"{status} "
 
 
 def encode_field(text: str) -> bytes:
@@ -351,9 +351,12 @@ def answer_fields(
         http10: the client speaks HTTP/1.0: it gets no chunks, and is told when the connection stays.
         length: what Content-Length says, where that is not the body's own length.
     """
-    fields = list(response.headers)
-    if not _FRAMING.isdisjoint(map(str.lower, dict(fields))):
-        fields = [field for field in fields if field[0].lower() not in _FRAMING]
+    fields = [field for field in response.headers if field[0].lower() not in _FRAMING]
+    return fields + _framing_fields(response, close, http10, length)
+
+
+def _framing_fields(response: Response, close: bool, http10: bool, length: int | None) -> list[tuple[str, str]]:
+    fields = []
     if length is not None:
         fields.append(("Content-Length", str(length)))
     elif response.status in BODYLESS:
@@ -369,18 +372,27 @@ def answer_fields(
     return fields
 
 
+# Most fields of an answer are those of the answer before.
+@lru_cache(maxsize=256)
+def _line(field: tuple[str, str]) -> bytes:
+    name, value = field
+    if name.isascii() and value.isascii() and name.isprintable() and value.isprintable():
+        return f"{name}: {value}\r\n".encode("ascii")
+    return b"%b: %b\r\n" % (encode_field(name), encode_field(value))
+
+
+@lru_cache(maxsize=256)
+def _own_line(field: tuple[str, str]) -> bytes:
+    return b"" if field[0].lower() in _FRAMING else _line.__wrapped__(field)
+
+
 def serialize_head(
     response: Response, *, close: bool = False, http10: bool = False, length: int | None = None
 ) -> bytes:
     """Gives the bytes of an answer's head; the arguments are those of `answer_fields`."""
-    fields = answer_fields(response, close=close, http10=http10, length=length)
-    line = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {status_text(response.status)}"
-    text = "\r\n".join([line, *map(": ".join, fields), "", ""])
-    lines = len(fields) + 2
-    if text.isascii() and text.count("\n") == lines and text.count("\r") == lines and "\0" not in text:
-        return text.encode("ascii")
-    parts = [b"%s: %s\r\n" % (encode_field(name), encode_field(value)) for name, value in fields]
-    return b"".join([line.encode("ascii"), b"\r\n", *parts, b"\r\n"])
+    first = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {status_text(response.status)}\r\n".encode("ascii")
+    framing = _framing_fields(response, close, http10, length)
+    return b"".join([first, *map(_own_line, response.headers), *map(_line, framing), b"\r\n"])
 
 
 def serialize(response: Response, method: str, *, close: bool = False, http10: bool = False) -> bytes:
