@@ -23,7 +23,6 @@ from pytest_kvfake import strategies
 from pytest_kvfake.contract.cases import load_cases, run
 from pytest_kvfake.contract.document import DIALECTS, load
 from pytest_kvfake.discovery import fake_class, implemented
-from pytest_kvfake.engine.messages import Response
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of what it imports
@@ -185,7 +184,9 @@ def test_a_wrong_status_would_be_found(in_process):
     fake = fake_class("cloudflare")(seed=1, strict="off")
     fake.conformance.answers = False
     right = fake.world.service
-    fake.world.service = dataclasses.replace(right, render=lambda *given: Response(203, *right.render(*given)[1:]))
+    fake.world.service = dataclasses.replace(
+        right, render=lambda *given: dataclasses.replace(right.render(*given), status=203)
+    )
     operation = next(
         one for result in schema_of("cloudflare").get_all_operations()
         if (one := result.ok()).definition.raw["operationId"] == "list_keys"
