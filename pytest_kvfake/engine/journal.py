@@ -52,7 +52,7 @@ class Journal(Sequence[Exchange]):
         self._kept: deque[Exchange] = deque()
         self._kept_bytes = 0
         self._newest = 0
-        self._total = 0
+        self._forgotten = 0
         self._counts: dict[str | None, int] = {}
         self._lock = threading.RLock()  # entered by itself: a condition's own __enter__ is a Python call more
         self._changed = threading.Condition(self._lock)
@@ -62,9 +62,8 @@ class Journal(Sequence[Exchange]):
     def open(self, operation: str | None, key: str | None, request: Request, time: float) -> Exchange:
         """Adds an exchange that has just begun; its number is the next one."""
         with self._lock:
-            self._total += 1
-            self._newest += 1
-            exchange = Exchange(self._newest, operation, key, request, time)
+            number = self._newest = self._newest + 1
+            exchange = Exchange(number, operation, key, request, time)
             self._counts[operation] = self._counts.get(operation, 0) + 1
             self._kept.append(exchange)
         return exchange
@@ -99,7 +98,8 @@ class Journal(Sequence[Exchange]):
         with self._lock:
             self._kept.clear()
             self._counts.clear()
-            self._kept_bytes = self._total = 0
+            self._kept_bytes = 0
+            self._forgotten = self._newest
 
     @property
     def newest(self) -> int:
@@ -109,7 +109,7 @@ class Journal(Sequence[Exchange]):
     @property
     def dropped(self) -> int:
         """How many exchanges are no longer there."""
-        return self._total - len(self._kept)
+        return len(self) - len(self._kept)
 
     @property
     def last(self) -> Exchange:
@@ -239,7 +239,7 @@ class Journal(Sequence[Exchange]):
         return Exchanges(kept[index]) if isinstance(index, slice) else kept[index]
 
     def __len__(self) -> int:
-        return self._total
+        return self._newest - self._forgotten
 
     def __iter__(self) -> Iterator[Exchange]:
         return iter(self._snapshot())
@@ -248,7 +248,7 @@ class Journal(Sequence[Exchange]):
         kept = self._snapshot()
         gone = f" ({self.dropped} dropped)" if self.dropped else ""
         shown = "".join(f"\n  {exchange}" for exchange in kept[-20:])
-        return f"<Journal of {counted(self._total)}{gone}>{shown}"
+        return f"<Journal of {counted(len(self))}{gone}>{shown}"
 
     def _known(self, operation: str | None) -> None:
         if operation is not None and self._operations and operation not in self._operations:
@@ -275,7 +275,7 @@ class Journal(Sequence[Exchange]):
         if not self.dropped:
             return
         kept = sum(1 for exchange in self._kept if operation is None or exchange.operation == operation)
-        total = self._total if operation is None else self._counts.get(operation, 0)
+        total = len(self) if operation is None else self._counts.get(operation, 0)
         if kept < total:
             raise JournalError(
                 f"{total - kept} of {total} exchanges {f'of {operation} ' if operation else ''}were dropped from the "

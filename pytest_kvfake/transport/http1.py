@@ -160,26 +160,27 @@ class RequestParser:
             # RFC 9112 section 2.2: empty lines before a request are skipped.
             buffer = self.received = _EMPTY_LINES(b"", buffer, count=1)
             self._scanned = 0
-        end = buffer.find(b"\r\n\r\n", self._scanned, HEAD_LIMIT)
-        if end < 0:
-            self._check_beginning()
-            return None
         cut = buffer.find(b"\r\n")
+        # A client that keeps its connection mostly repeats its fields: an equal block is not read again.
+        fields, end = self._fields, cut + 2 + len(self._block)
+        if fields is None or end > HEAD_LIMIT or not buffer.startswith(self._block, cut + 2):
+            end = buffer.find(b"\r\n\r\n", self._scanned, HEAD_LIMIT) + 4
+            if end < 4:
+                self._check_beginning()
+                return None
+            fields = None
         line = buffer[:cut]
         method, target, http10 = _remembered_line(line) if cut <= _REMEMBERED_LENGTH else _read_line(line)
-        # A client that keeps its connection mostly repeats its fields: an equal block is not read again.
-        fields = self._fields
-        if fields is None or end - cut != len(self._block) or not buffer.startswith(self._block, cut + 2):
-            block = buffer[cut + 2 : end + 2]
-            fields = self._fields = _read_fields(block.decode("latin-1"))
-            self._block = block
+        if fields is None:
+            fields = self._fields = _read_fields(buffer[cut + 2 : end - 2].decode("latin-1"))
+            self._block = buffer[cut + 2 : end]
         framing = fields.framing10 if http10 else fields.framing
         if framing is None:
             raise UnreadableError("coding10" if http10 else "host")
         if target[0] != "/":
             target = origin_form(method, target)
         served = self._served
-        self.received = buffer[end + 4 :]
+        self.received = buffer[end:]
         self._scanned = 0
         self._lined = False
         self._served = served + 1
@@ -377,7 +378,7 @@ def _framing_fields(response: Response, close: bool, http10: bool, length: int |
 def _line(field: tuple[str, str]) -> bytes:
     name, value = field
     if name.isascii() and value.isascii() and name.isprintable() and value.isprintable():
-        return f"{name}: {value}\r\n".encode("ascii")
+        return f"{name}: {value}\r\n".encode()
     return b"%b: %b\r\n" % (encode_field(name), encode_field(value))
 
 
