@@ -220,7 +220,7 @@ def fault_in_step(world: World[S], command: Command, exchange: Exchange) -> tupl
         command.failing = kind.keys
     stale = world.faults.claim("view", command)
     if stale is not None:
-        exchange.note = "sees what a stale fault lets it see"
+        note_fault(exchange, stale)
     acting = None if stale is None else stale[0]
     command.view = lambda space: world.faults.view(space, command, acting)
     return claimed

@@ -79,6 +79,14 @@ def test_a_stale_fault_acts_as_often_as_it_was_told(kv, ns, client):
     assert fault.fired == 2
 
 
+def test_the_journal_finds_the_reads_on_which_a_stale_fault_acted(kv, ns, client):
+    fault = kv.faults.stale("read_value", times=1)
+    ns["k"] = "old"
+    assert [client.read("k"), client.read("k")] == ["old", "old"]
+    assert [exchange.fault for exchange in kv.journal.of("read_value")] == [str(fault), None]
+    assert len(kv.journal.of(fault="stale")) == 1
+
+
 def test_a_stale_fault_lets_the_first_requests_by(kv, ns, client):
     kv.faults.stale("read_value", after=2)
     read = []

@@ -177,9 +177,8 @@ def disagreements(sdk: Sdk, one: Meeting, table: Mapping[str, tuple[str, str]]) 
     if one.fault is None:
         return []
     writes = one.call != "read"
-    named = "stale fault" if one.kind == "stale" else str(one.fault)
     came = [exchange for exchange in sdk.fake.journal.of(one.operation) if one.key in keys_of(exchange)]
-    met = [exchange for exchange in came if named in f"{exchange.fault} {exchange.note}"]
+    met = [exchange for exchange in came if str(one.fault) in str(exchange.fault)]
     applied = (one.call == "applied write" or one.kind in CARRIED_OUT) if writes else None
     changed = one.kind == "stale" or (one.kind != "partial" and any(exchange.applied for exchange in came))
     entry = sdk.entries[one.key]
