@@ -11,7 +11,10 @@ from pytest_kvfake.engine.messages import Body, MalformedBodyError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CHUNK_LINE_LIMIT", "TRAILERS_LIMIT", "BodyCollector", "BodyReader"]
+__all__ = ["BELIEVED_LENGTH", "CHUNK_LINE_LIMIT", "TRAILERS_LIMIT", "BodyCollector", "BodyReader"]
+
+BELIEVED_LENGTH = 134_217_728
+"""Bytes for which there is room before they come. The system gives real memory only to those that do."""
 
 CHUNK_LINE_LIMIT = 4_096
 """Bytes that the line with a chunk's size and extensions may have."""
@@ -27,14 +30,20 @@ _TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\n-\x1f\x7f]*\r
 class BodyCollector:
     """Keeps a body of at most ``limit`` bytes; of a longer one it only counts the bytes.
 
-    ``BytesIO`` grows in place, and hands out its buffer without a copy: the body is never there twice.
+    ``BytesIO`` hands out its buffer without a copy: the body is never there twice. To grow it the allocator may have to
+    copy it again and again, so there is room for what was announced from the beginning.
+
+    Args:
+        limit: bytes.
+        announced: bytes; 0 where the client has said nothing.
     """
 
     __slots__ = ("_kept", "_limit", "size")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, announced: int = 0) -> None:
         self._limit = limit
-        self._kept: io.BytesIO | None = io.BytesIO()
+        room = announced if announced <= min(limit, BELIEVED_LENGTH) else 0
+        self._kept: io.BytesIO | None = io.BytesIO(bytes(room))
         self.size = 0
 
     def add(self, piece: bytes | memoryview) -> None:
@@ -47,7 +56,10 @@ class BodyCollector:
 
     def body(self) -> Body:
         """Gives what has come so far."""
-        return Body(b"" if self._kept is None else self._kept.getvalue(), self.size)
+        if self._kept is None:
+            return Body(b"", self.size)
+        self._kept.truncate(self.size)
+        return Body(self._kept.getvalue(), self.size)
 
 
 class BodyReader:
@@ -64,7 +76,7 @@ class BodyReader:
     __slots__ = ("_decoder", "collector")
 
     def __init__(self, length: int | None, limit: int) -> None:
-        self.collector = BodyCollector(limit)
+        self.collector = BodyCollector(limit, length or 0)
         self._decoder = _Chunks(self.collector.add) if length is None else _Length(length, self.collector.add)
 
     @property

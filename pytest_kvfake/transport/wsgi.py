@@ -223,7 +223,7 @@ def _body_reader(environ: WSGIEnvironment) -> ReadBody:
     def read_body(limit: int) -> Body:
         if length is None and not terminated:
             return NO_BODY
-        collector = BodyCollector(limit)
+        collector = BodyCollector(limit, length or 0)
         while length is None or collector.size < length:
             try:
                 piece = stream.read(PIECE if length is None else min(PIECE, length - collector.size))

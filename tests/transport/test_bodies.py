@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_kvfake.engine.messages import Body, MalformedBodyError
-from pytest_kvfake.transport.bodies import CHUNK_LINE_LIMIT, BodyReader
+from pytest_kvfake.transport.bodies import BELIEVED_LENGTH, CHUNK_LINE_LIMIT, BodyReader
 
 MIB = 1024 * 1024
 
@@ -100,6 +100,18 @@ def test_chunks_make_the_round_trip_however_they_are_cut(data, pieces, following
 def test_garbage_for_chunks_is_refused_or_read_and_nothing_else(garbage):
     with suppress(MalformedBodyError):
         read(garbage)
+
+
+def test_a_length_beyond_belief_takes_no_memory():
+    tracemalloc.start()
+    try:
+        reader = BodyReader(BELIEVED_LENGTH + 1, 1 << 62)
+        reader.feed(b"x")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert reader.collector.body() == Body(b"x", 1)
+    assert peak < MIB
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
