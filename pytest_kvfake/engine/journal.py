@@ -80,6 +80,8 @@ class Journal(Sequence[Exchange]):
             if kept and exchange.number >= kept[0].number:
                 exchange._size = size  # noqa: SLF001 - the journal's own bookkeeping
                 self._kept_bytes += size
+            elif exchange._check is not None:  # noqa: SLF001 - it went while it was open
+                unread.append(exchange)
             while len(kept) > bounds.entries or (self._kept_bytes > bounds.total_bytes and len(kept) > 1):
                 oldest = kept.popleft()
                 self._kept_bytes -= oldest._size  # noqa: SLF001

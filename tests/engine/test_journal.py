@@ -95,6 +95,18 @@ def test_an_entry_that_goes_before_it_was_checked_is_told():
     assert gone == [first]
 
 
+def test_an_entry_that_goes_while_it_is_open_is_told_when_it_is_decided():
+    journal = Journal(entries=1)
+    gone: list[Exchange] = []
+    journal.on_drop = gone.append
+    slow = journal.open("slow", None, Request("GET", "/x", Headers()), 0.0)
+    add(journal)
+    assert gone == []
+    slow.watch(lambda exchange: ())
+    journal.close(slow)
+    assert gone == [slow]
+
+
 def test_requests_under_way_are_kept_until_one_is_decided():
     journal = Journal(entries=1)
     under_way = [journal.open("slow", None, Request("GET", "/x", Headers()), 0.0) for _ in range(3)]
