@@ -82,7 +82,7 @@ class CoverageItem:
         status: of the answer.
         error: the error's catalogue name; None for a success.
         met: whether the run met it.
-        by_itself: whether it did without a fault.
+        by_itself: whether the service answered so, and not only a fault in its place.
         unreachable: why the service cannot answer it by itself; None where it can.
         ignored: whether the ignore list names it.
     """
@@ -173,11 +173,11 @@ class Coverage:
 
 
 def _items(document: Document, seen: Iterable[Seen], ignore: Sequence[str]) -> Iterator[CoverageItem]:
-    met: dict[tuple[str, int, str | None], bool] = {}  # to whether it was met without a fault
-    for operation, status, error, faulted in seen:
+    met: dict[tuple[str, int, str | None], bool] = {}  # to whether the service answered so by itself
+    for operation, status, error, injected in seen:
         rule = document.errors.get(error or "")
         place = ANY_OPERATION if operation is None or (rule is not None and rule.everywhere) else operation
-        met[place, status, error] = met.get((place, status, error), False) or not faulted
+        met[place, status, error] = met.get((place, status, error), False) or not injected
     for operation_name, status, error, why in _documented(document):
         found = met.get((operation_name, status, error))
         item = CoverageItem(

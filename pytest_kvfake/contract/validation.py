@@ -127,7 +127,7 @@ def check_answer(
         error: the catalogue name of the error that was meant, where one was; errors without a body differ in nothing
             but their status.
         bodyless: the body is not on the wire (HEAD), so it is not looked at.
-        injected: a fault answered, perhaps with a status that has no body rule.
+        injected: a fault answered in the service's place, perhaps with a status that has no body rule.
         thorough: look at every item of an array, not only at the first hundred.
     """
     found = _Findings(document, "answer", operation)

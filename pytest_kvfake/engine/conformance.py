@@ -52,16 +52,16 @@ class Conformance:
         self._document = document
         self._found: list[Violation] = []
         self._unread: dict[int, Exchange] = {}
-        # Heads without a body and without a violation, by target. Who asks again sends the same head, for which
-        # transport and router give the same objects, a router's for one operation: then there is nothing to check.
-        self._flawless: dict[str, tuple[Headers, Mapping[str, str | None]]] = {}
+        # Heads without a body and without a violation, by operation and target. Who asks again sends the same head, for
+        # which transport and router give the same objects: then there is nothing to check.
+        self._flawless: dict[tuple[str | None, str], tuple[Headers, Mapping[str, str | None]]] = {}
         self._expected = 0
         self._lock = threading.Lock()
 
     def is_flawless(self, exchange: Exchange) -> bool:
         """Whether a request like this one has been checked, and answers are not: then there is nothing to watch."""
         request = exchange.request
-        known = self._flawless.get(request.target)
+        known = self._flawless.get((exchange.operation, request.target))
         return (
             known is not None
             and known[0] is request.headers
@@ -84,7 +84,7 @@ class Conformance:
                 self._collect(exchange)
 
     def dropped(self, exchange: Exchange) -> None:
-        """Checks an exchange that is about to leave the journal."""
+        """Checks an exchange that has left the journal."""
         if self._unread.pop(exchange.number, None) is not None:
             self._collect(exchange)
 
@@ -141,7 +141,7 @@ class Conformance:
                 body=response.body,
                 error=exchange.error,
                 bodyless=is_bodyless(exchange.request.method, response.status) or response.stream is not None,
-                injected=exchange.fault is not None,
+                injected=exchange.injected,
                 thorough=self._thorough,
             )
         return found
@@ -158,7 +158,7 @@ class Conformance:
         if not found:
             if len(self._flawless) >= _REMEMBERED:
                 self._flawless.clear()
-            self._flawless[request.target] = (request.headers, exchange.parameters)
+            self._flawless[exchange.operation, request.target] = (request.headers, exchange.parameters)
         return found
 
     def _request_violations(self, operation: Operation, exchange: Exchange) -> list[Violation]:

@@ -32,6 +32,7 @@ class Exchange:
         duration: real seconds from the head's arrival to the decision.
         note: what a person should know, such as the nearest documented operation.
         draw: the number drawn for a fault with a probability, whether or not it then acted.
+        injected: a fault answered in the service's place.
         by_service: False where the answer is not the service's: to broken framing, and for a bug of the fake.
     """
 
@@ -45,10 +46,12 @@ class Exchange:
     duration = 0.0
     note: str | None = None
     draw: float | None = None
+    injected = False
     by_service = True
     _size = 0
     _violations: tuple[Violation, ...] | None = None
     _check: Callable[[Exchange], Iterable[Violation]] | None = None
+    _watched = False
 
     def __init__(self, number: int, operation: str | None, key: str | None, request: Request, time: float) -> None:
         self.number = number
@@ -74,6 +77,7 @@ class Exchange:
     def watch(self, check: Callable[[Exchange], Iterable[Violation]]) -> None:
         """Sets how the violations of this exchange are found."""
         self._check = check
+        self._watched = True
 
     def __str__(self) -> str:
         key = f" key={shortened(repr(self.key))}" if self.key is not None else ""

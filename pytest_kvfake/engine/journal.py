@@ -32,8 +32,10 @@ class Journal(Sequence[Exchange]):
     Indexing and iteration see what is still there; ``len`` and counts are of all that ever came. Whoever asks by
     an operation's name gets `UnknownOperationError` for one that the service does not have.
 
+    Requests under way are kept beside them until one of them is decided.
+
     Attributes:
-        on_drop: is told each exchange that goes before its violations were worked out.
+        on_drop: is told each exchange that has gone and whose violations somebody watches.
     """
 
     def __init__(
@@ -70,28 +72,27 @@ class Journal(Sequence[Exchange]):
 
     def close(self, exchange: Exchange) -> None:
         """Marks an exchange as decided: bodies are cut to the bound, old exchanges dropped, waiters woken."""
-        bounds, response = self._bounds, exchange.response
-        size = len(exchange.request.body) + (len(response.body) if response is not None else 0)
+        bounds, size = self._bounds, _size(exchange)
         if size > bounds.body_bytes:
             size = self._cut(exchange)
-        unread: list[Exchange] = []
+        gone: list[Exchange] = []
         with self._lock:
             kept = self._kept
             if kept and exchange.number >= kept[0].number:
                 exchange._size = size  # noqa: SLF001 - the journal's own bookkeeping
                 self._kept_bytes += size
-            elif exchange._check is not None:  # noqa: SLF001 - it went while it was open
-                unread.append(exchange)
+            elif exchange._watched:  # noqa: SLF001 - it went while it was open
+                gone.append(exchange)
             while len(kept) > bounds.entries or (self._kept_bytes > bounds.total_bytes and len(kept) > 1):
                 oldest = kept.popleft()
                 self._kept_bytes -= oldest._size  # noqa: SLF001
-                if oldest._check is not None:  # noqa: SLF001
-                    unread.append(oldest)
+                if oldest._watched:  # noqa: SLF001
+                    gone.append(oldest)
             if self._waiting:
                 self._changed.notify_all()
         if self.on_drop is not None:
-            for oldest in unread:
-                self.on_drop(oldest)
+            for one in gone:
+                self.on_drop(one)
         if LOGGER.isEnabledFor(logging.INFO):
             LOGGER.info("%s %s", self._service, exchange)
 
@@ -291,4 +292,8 @@ class Journal(Sequence[Exchange]):
         exchange.request = replace(exchange.request, body=exchange.request.body[:bound])
         if exchange.response is not None:
             exchange.response = replace(exchange.response, body=exchange.response.body[:bound])
-        return len(exchange.request.body) + (len(exchange.response.body) if exchange.response is not None else 0)
+        return _size(exchange)
+
+
+def _size(exchange: Exchange) -> int:
+    return len(exchange.request.body) + (len(exchange.response.body) if exchange.response is not None else 0)

@@ -124,7 +124,7 @@ class MalformedBodyError(Exception):
     """The body's framing is broken (chunk sizes, chunk ends); the text says how."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Request:
     """One HTTP request.
 
@@ -163,7 +163,7 @@ class Request:
         return replace(self, method=method, target=target)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Response:
     """One HTTP answer. Framing (``Content-Length``, ``Connection``) belongs to the transport.
 

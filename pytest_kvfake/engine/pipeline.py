@@ -184,6 +184,7 @@ def apply_with_faults(
             note_fault(exchange, one)
     if isinstance(kind, ErrorKind):
         exchange.error = kind.error.name
+        exchange.injected = True
         return kind.error, None
     return result, kind if isinstance(kind, WireKind) else None
 
@@ -204,6 +205,7 @@ def fault_before(world: World[S], command: Command, exchange: Exchange, phase: P
     if claimed is None:
         return None
     note_fault(exchange, claimed)
+    exchange.injected = True
     kind = claimed[0].kind
     if isinstance(kind, RateLimitKind):
         return kind.limiter.refusal(command, world.clock.now())
@@ -359,7 +361,7 @@ def close_journal(world: World[S], exchange: Exchange, delivery: Delivery, start
         exchange.wire = "nothing" if response is None else f"{response.status}"
     exchange.duration = time.perf_counter() - started
     if world.coverage is not None and response is not None and exchange.by_service:
-        world.coverage.add((exchange.operation, response.status, exchange.error, exchange.fault is not None))
+        world.coverage.add((exchange.operation, response.status, exchange.error, exchange.injected))
     if not world.conformance.is_flawless(exchange):
         world.conformance.watch(exchange)
     world.journal.close(exchange)

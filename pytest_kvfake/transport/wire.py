@@ -12,7 +12,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Literal
 
-from pytest_kvfake.engine.messages import BODYLESS, is_bodyless
+from pytest_kvfake.engine.messages import is_bodyless
 from pytest_kvfake.transport.http1 import serialize_head
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def send(connection: socket.socket, response: Response, method: str, *, close: b
         OSError: the client is gone.
     """
     body = response.body
-    bodyless = method == "HEAD" or response.status in BODYLESS
+    bodyless = is_bodyless(method, response.status)
     if response.stream is not None and not bodyless:
         _send_stream(connection, response, close=close, http10=http10)
         return

@@ -35,6 +35,15 @@ def test_a_status_without_a_body_rule_is_answered_bare(kv, client, status):
     assert (answer.status_code, answer.content) == (status, b"")
 
 
+@pytest.mark.parametrize("transport", ["socket", "httpx", "wsgi"])
+def test_the_number_in_a_header_is_written_as_one(kv, ns, transport):
+    kv.faults.error("read_value", "rate_limited", headers={"Retry-After": 5})
+    transports = {"socket": None, "httpx": kv.httpx_transport(), "wsgi": httpx.WSGITransport(kv.wsgi_app)}
+    path = f"accounts/{kv.account_id}/storage/kv/namespaces/{ns.id}/values/k"
+    with httpx.Client(transport=transports[transport], headers={"Authorization": "Bearer t"}) as client:
+        assert client.get(f"{kv.url}/{path}").headers["retry-after"] == "5"
+
+
 def test_an_ambiguous_status_lists_the_candidates(kv):
     with pytest.raises(UnknownFaultError, match=r"429 is more than one error.*\n(.*\n)*.*rate_limited: 429, 971"):
         kv.faults.error("write_value", status=429)

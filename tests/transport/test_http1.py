@@ -10,8 +10,10 @@ from pytest_kvfake.transport.http1 import (
     Framing,
     RequestParser,
     UnreadableError,
+    answer_fields,
     encode_field,
     serialize,
+    serialize_head,
     status_text,
 )
 
@@ -259,6 +261,13 @@ def test_a_head_of_63_kib_is_read():
     assert parse(get(b"X: " + b"a" * 63 * 1024)) is not None
 
 
+def test_a_head_that_is_too_long_is_refused_though_its_fields_were_read_before():
+    parser, field = RequestParser(), b"X: " + b"a" * 65_000
+    assert parser.next_head(get(field)) is not None
+    with pytest.raises(UnreadableError, match="more than 65536 bytes"):
+        parser.next_head(get(field, target=b"/" + b"t" * 600))
+
+
 def test_a_refused_head_can_be_shown():
     parser = RequestParser()
     with pytest.raises(UnreadableError):
@@ -357,3 +366,21 @@ def test_a_value_outside_latin_1_is_sent_as_utf_8():
 def test_a_status_without_a_standard_phrase_has_none():
     assert serialize(Response(524), "GET").startswith(b"HTTP/1.1 524 \r\n")
     assert status_text(507) == "507 Insufficient Storage"
+
+
+FIELD_NAMES = st.sampled_from(["X-A", "x-b", "Content-Length", "TRANSFER-ENCODING", "connection"])
+
+
+@given(
+    status=st.sampled_from([100, 200, 204, 206, 304, 404, 524]),
+    fields=st.lists(st.tuples(FIELD_NAMES, st.text("aé€\t\r\n\0", max_size=3))),
+    body=st.binary(max_size=3),
+    framing=st.fixed_dictionaries(
+        {"close": st.booleans(), "http10": st.booleans(), "length": st.sampled_from([None, 7])}
+    ),
+)
+def test_the_bytes_of_a_head_are_the_fields_that_other_transports_get(status, fields, body, framing):
+    answer = Response(status, tuple(fields), body)
+    lines = [encode_field(name) + b": " + encode_field(value) for name, value in answer_fields(answer, **framing)]
+    first = f"HTTP/1.1 {status_text(status)}".encode()
+    assert serialize_head(answer, **framing) == b"\r\n".join([first, *lines, b"", b""])

@@ -89,7 +89,7 @@ class Faults:
         *,
         status: int | None = None,
         applied: bool = False,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | float] | None = None,
         **when: Unpack[When],
     ) -> Fault:
         """Makes an operation answer with one of the service's own errors.
@@ -102,7 +102,7 @@ class Faults:
             status: instead of ``error`` where it names exactly one, or 500, 502, 503, 524; with ``error``
                 it chooses among several with that code.
             applied: whether the change happens and only its answer is lost.
-            headers: added to the documented headers of the error, or in their place.
+            headers: added to the documented headers of the error, or in their place; a number is written as one.
             **when: see `When`.
 
         Raises:
@@ -325,7 +325,7 @@ class Faults:
         status: int | None,
         *,
         applied: bool,
-        headers: Mapping[str, str] | None,
+        headers: Mapping[str, str | float] | None,
         event: bool,
         when: When,
     ) -> Fault:
@@ -333,7 +333,8 @@ class Faults:
         rule = meant_error(self._document, where, operations, error, status)
         if applied and rule is not None and rule.more.get("never_applied"):
             raise UsageError(f"{rule.name} says that nothing was changed, so it cannot be sent with applied=True.")
-        answer = ServiceError(rule.name if rule else None, headers=dict(headers or {}), status=status)
+        texts = {field: str(value) for field, value in (headers or {}).items()}  # {"Retry-After": 5} is natural
+        answer = ServiceError(rule.name if rule else None, headers=texts, status=status)
         kind = ErrorKind(name, "after" if applied else self._refusal_phase(rule, when), answer)
         return self._arm(kind, where, when, event=event)
 
