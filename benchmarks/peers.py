@@ -137,7 +137,10 @@ TITLES = {
     "httpserver": "pytest-httpserver, constant handler",
     "moto": "moto's S3 in server mode",
     "miniflare": "miniflare's KV",
+    "explorer": "miniflare's KV over its REST routes",
 }
+_NODE = {"miniflare": "worker", "explorer": "explorer"}
+"""The peers that run in Node.js, and the way in which each is asked."""
 
 
 # What runs in the parent.
@@ -154,7 +157,8 @@ def server(name: str, *, download: bool = True) -> Iterator[Server]:
     Raises:
         MissingPeerError: it is not installed here.
     """
-    command = _miniflare(download=download) if name == "miniflare" else [sys.executable, "-m", "benchmarks.peers", name]
+    own = [sys.executable, "-m", "benchmarks.peers", name]
+    command = _miniflare(_NODE[name], download=download) if name in _NODE else own
     module = _MODULES.get(name)
     if module is not None and find_spec(module) is None:
         raise MissingPeerError(f"{module} is not installed (pip install -e '.[bench]')")
@@ -190,7 +194,7 @@ def _listening(name: str, process: subprocess.Popen[str], errors: TextIO) -> Ser
     return Server(name, said["port"], said["target"], process.pid)
 
 
-def _miniflare(*, download: bool) -> list[str]:
+def _miniflare(way: str, *, download: bool) -> list[str]:
     """Gives the command that starts miniflare; installs it into the user's cache on first use."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
@@ -212,7 +216,7 @@ def _miniflare(*, download: bool) -> list[str]:
             raise MissingPeerError(f"npm ci failed: {done.stderr.strip()[-300:]}")
         complete.touch()
     shutil.copy(NODE_FOLDER / "kv.mjs", folder)
-    command = [node, str(folder / "kv.mjs"), str(len(VALUE))]
+    command = [node, str(folder / "kv.mjs"), str(len(VALUE)), way]
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     taskset = shutil.which("taskset")
     if taskset is None or len(cores) < 2:
