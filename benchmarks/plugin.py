@@ -13,6 +13,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,9 +176,7 @@ def _stop_busy() -> float:
 
 def xdist_rows(sizes: Sizes) -> Iterator[Row]:
     """A suite of small tests, alone and spread over workers."""
-    try:
-        import xdist  # noqa: F401 - only whether it is there
-    except ImportError:
+    if find_spec("xdist") is None:
         yield skipped("xdist", f"{sizes.tests:,} small tests", "pytest-xdist is not installed")
         return
     client = (

@@ -34,6 +34,8 @@ class Exchange:
         draw: the number drawn for a fault with a probability, whether or not it then acted.
         injected: a fault answered in the service's place.
         by_service: False where the answer is not the service's: to broken framing, and for a bug of the fake.
+        kept_bytes: of its bodies, which the journal counts while it keeps it; 0 while it is open.
+        watched: somebody is going to ask for its violations.
     """
 
     # Most exchanges leave most of these as they are, so they are the class's and cost a request nothing.
@@ -48,10 +50,10 @@ class Exchange:
     draw: float | None = None
     injected = False
     by_service = True
-    _size = 0
+    kept_bytes = 0
+    watched = False
     _violations: tuple[Violation, ...] | None = None
     _check: Callable[[Exchange], Iterable[Violation]] | None = None
-    _watched = False
 
     def __init__(self, number: int, operation: str | None, key: str | None, request: Request, time: float) -> None:
         self.number = number
@@ -77,7 +79,7 @@ class Exchange:
     def watch(self, check: Callable[[Exchange], Iterable[Violation]]) -> None:
         """Sets how the violations of this exchange are found."""
         self._check = check
-        self._watched = True
+        self.watched = True
 
     def __str__(self) -> str:
         key = f" key={shortened(repr(self.key))}" if self.key is not None else ""

@@ -79,14 +79,14 @@ class Journal(Sequence[Exchange]):
         with self._lock:
             kept = self._kept
             if kept and exchange.number >= kept[0].number:
-                exchange._size = size  # noqa: SLF001 - the journal's own bookkeeping
+                exchange.kept_bytes = size
                 self._kept_bytes += size
-            elif exchange._watched:  # noqa: SLF001 - it went while it was open
+            elif exchange.watched:  # it went while it was open
                 gone.append(exchange)
             while len(kept) > bounds.entries or (self._kept_bytes > bounds.total_bytes and len(kept) > 1):
                 oldest = kept.popleft()
-                self._kept_bytes -= oldest._size  # noqa: SLF001
-                if oldest._watched:  # noqa: SLF001
+                self._kept_bytes -= oldest.kept_bytes
+                if oldest.watched:
                     gone.append(oldest)
             if self._waiting:
                 self._changed.notify_all()

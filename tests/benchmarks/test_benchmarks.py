@@ -28,10 +28,28 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TINY_SECONDS, check=False)
 
 
-@pytest.mark.parametrize(
-    "group",
-    ["get", "inprocess", "curves", "bulk", "memory", "value", "connections", "bodies", "archive", "steady", "fixture"],
-)
+GROUPS = [
+    "get",
+    "inprocess",
+    "curves",
+    "bulk",
+    "memory",
+    "value",
+    "plugin",
+    "fixture",
+    "connections",
+    "bodies",
+    "archive",
+    "steady",
+    "xdist",
+]
+
+
+def test_every_group_of_rows_is_tried_here():
+    assert run("speed", "--tiny").stderr.strip().endswith(f"there are {', '.join(GROUPS)}")
+
+
+@pytest.mark.parametrize("group", GROUPS)
 def test_rows_can_be_measured(group, tmp_path):
     written = tmp_path / "results.json"
     done = run(group, "--tiny", "--json", str(written))
@@ -48,6 +66,14 @@ def test_table_names_what_was_measured_and_whether_its_budget_is_met():
     header, *lines = done.stdout.splitlines()[1:]
     assert header.split() == ["what", "measured", "spread", "budget"]
     assert all("≤ 350" in line and ("met" in line or "MISSED" in line) for line in lines[:2])
+
+
+def test_the_profile_takes_a_request_through_all_of_its_steps():
+    command = [sys.executable, "-m", "benchmarks.profile"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TINY_SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    first, *_, last = done.stdout.splitlines()[1:]
+    assert (first.startswith("head parsed "), last.startswith("answer as bytes ")) == (True, True)
 
 
 def test_rows_that_do_not_exist_are_an_error_that_names_the_others():
